@@ -1,0 +1,19 @@
+//! What Linux promises to BPF programs, as data: hooks and their contexts, helper signatures, map kinds,
+//! socket fields, for each kernel release. Nothing here acts; verifier, runner, loader and docs all read it.
+#![forbid(unsafe_code)]
+
+mod access;
+mod context;
+mod helper;
+mod hook;
+mod map;
+mod release;
+mod socket;
+
+pub use access::{Access, FieldKind};
+pub use context::Context;
+pub use helper::{Arg, ArgKind, Effects, Helper, Resource, Ret, SizeRule};
+pub use hook::{Hook, ReturnRange};
+pub use map::MapKind;
+pub use release::Release;
+pub use socket::SockKind;
