@@ -1,0 +1,1 @@
+//! The scalar domain. To be written.

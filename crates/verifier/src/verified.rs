@@ -1,0 +1,51 @@
+//! The proof token: a program that the verifier accepted, with what it learned of each access.
+
+use belay_isa::Pc;
+use belay_object::{MapDef, Program};
+use belay_spec::{Release, SockKind};
+
+/// What the memory that an instruction touches is. The verifier refuses a program in which one instruction meets
+/// two of the kinds that need different code, so this is one value an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touch {
+    /// Nothing, or the instruction was never reached.
+    None,
+    /// Plain memory: stack, packet, map value, record.
+    Memory,
+    /// The context.
+    Context(&'static str),
+    /// A field of a socket.
+    Socket(SockKind),
+}
+
+/// A program that the verifier accepted. Only the verifier makes one; whoever holds one need check nothing again.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    pub(crate) program: Program,
+    pub(crate) maps: Vec<MapDef>,
+    pub(crate) release: Release,
+    pub(crate) touches: Vec<Touch>,
+}
+
+impl Verified {
+    /// The program, as it was verified.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The maps that its instructions name by index.
+    pub fn maps(&self) -> &[MapDef] {
+        &self.maps
+    }
+
+    /// The release whose rules it satisfies.
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
+    /// What the instruction at `pc` touches.
+    pub fn touch(&self, pc: Pc) -> Touch {
+        self.touches.get(pc.index()).copied().unwrap_or(Touch::None)
+    }
+}
+
