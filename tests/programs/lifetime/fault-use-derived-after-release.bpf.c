@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The `bpf_tcp_sock` view dies with the socket that it was taken from.
+// expect: reject S0106
+// linux 6.18: R7 invalid mem access 'scalar'
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("tc")
+int use(struct __sk_buff *skb)
+{
+	struct bpf_sock_tuple tuple = { .ipv4.dport = bpf_htons(22) };
+	struct bpf_tcp_sock *tcp;
+	struct bpf_sock *sk;
+
+	sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return TC_ACT_SHOT;
+	tcp = bpf_tcp_sock(sk);
+	bpf_sk_release(sk);
+	if (tcp && tcp->snd_cwnd > 10)
+		return TC_ACT_OK;
+	return TC_ACT_SHOT;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";
