@@ -1,0 +1,130 @@
+//! Arithmetic: what an ALU instruction makes of two scalars.
+//!
+//! A 32-bit instruction works on the lower halves and clears the upper one, so its result is that of the half,
+//! zero-extended. A 64-bit instruction has a result for the register and one for its lower half, each from its own
+//! operands, because the half of a sum is the sum of the halves; only shifts move bits across and need their own
+//! rules.
+
+use super::ScalarOf;
+use super::bounds::Bounds;
+use super::tnum::Tnum;
+use super::word::{Wide, Word};
+use belay_isa::{AluOp, Width};
+
+impl<W: Wide> ScalarOf<W> {
+    /// The result of `dst op= src`.
+    ///
+    /// Division and modulo are not tracked by Linux 6.18, nor is a shift by anything but a constant below the width:
+    /// the result is unknown, in all 64 bits even for the 32-bit forms. (Division by zero gives zero and modulo by
+    /// zero leaves the operand, RFC 9669 section 4.1: both are among the unknown.)
+    pub fn alu(op: AluOp, width: Width, dst: &Self, src: &Self) -> Self {
+        match op {
+            AluOp::Add | AluOp::Sub | AluOp::Mul | AluOp::And | AluOp::Or | AluOp::Xor => {
+                let bits = combine_bits(op, dst.tnum, src.tnum);
+                let low = combine(op, &dst.low, &src.low, bits.low());
+                match width {
+                    Width::W32 => Self::zero_extended(bits.low(), low),
+                    Width::W64 => Self::from_parts(bits, combine(op, &dst.full, &src.full, bits), low),
+                }
+            }
+            AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => match (src.shift_amount(width), width) {
+                (Some(amount), Width::W32) => dst.shift_low(op, amount),
+                (Some(amount), Width::W64) => dst.shift_full(op, amount),
+                (None, _) => Self::UNKNOWN,
+            },
+            AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod => Self::UNKNOWN,
+        }
+    }
+
+    /// The result of `dst = -dst`.
+    pub fn neg(&self, width: Width) -> Self {
+        Self::alu(AluOp::Sub, width, &Self::constant(W::ZERO), self)
+    }
+
+    /// A half, zero-extended. The signed range of the register is that of the half where it has no sign, else every
+    /// zero-extended half.
+    pub(super) fn zero_extended(bits: Tnum<W::Half>, low: Bounds<W::Half>) -> Self {
+        let (umin, umax) = (W::of_low(low.umin), W::of_low(low.umax));
+        let (smin, smax) = if low.smin >= W::Half::SIGNED_ZERO && low.smax >= W::Half::SIGNED_ZERO {
+            (W::of_low_signed(low.smin), W::of_low_signed(low.smax))
+        } else {
+            (W::ZERO, W::of_low(W::Half::MAX))
+        };
+        let full = Bounds { umin, umax, smin: smin.signed(), smax: smax.signed() };
+        Self::from_parts(Tnum::of_low(bits), full, low)
+    }
+
+    /// The amount of a shift, if it is one constant below the width. Linux asks the whole register to be below it
+    /// even where only the lower half is used.
+    fn shift_amount(&self, width: Width) -> Option<u32> {
+        let (amount, limit) = match width {
+            Width::W32 => (W::of_low(self.as_constant32()?), W::Half::BITS),
+            Width::W64 => (self.as_constant()?, W::BITS),
+        };
+        let below_width = self.full.umax.to_u64() < u64::from(limit);
+        below_width.then(|| u32::try_from(amount.to_u64()).ok()).flatten()
+    }
+
+    fn shift_low(&self, op: AluOp, amount: u32) -> Self {
+        let bits = shift_bits(op, self.tnum.low(), amount);
+        Self::zero_extended(bits, shift(op, &self.low, amount))
+    }
+
+    fn shift_full(&self, op: AluOp, amount: u32) -> Self {
+        let mut full = shift(op, &self.full, amount);
+        let low = match op {
+            AluOp::Lsh => self.low.shl(amount),
+            // What comes down from the upper half is only known by its bits.
+            _ => Bounds::UNKNOWN,
+        };
+        if op == AluOp::Lsh && amount == W::Half::BITS {
+            // First half of the idiom `r <<= 32; r s>>= 32`: the lower half's sign becomes the register's.
+            let raised = |half| W::of_low(W::Half::of_signed(half)).shl(amount).signed();
+            (full.smin, full.smax) = (raised(self.low.smin), raised(self.low.smax));
+        }
+        Self::from_parts(shift_bits(op, self.tnum, amount), full, low)
+    }
+}
+
+fn combine_bits<U: Word>(op: AluOp, dst: Tnum<U>, src: Tnum<U>) -> Tnum<U> {
+    match op {
+        AluOp::Add => dst.add(src),
+        AluOp::Sub => dst.sub(src),
+        AluOp::Mul => dst.mul(src),
+        AluOp::And => dst.and(src),
+        AluOp::Or => dst.or(src),
+        AluOp::Xor => dst.xor(src),
+        _ => Tnum::UNKNOWN,
+    }
+}
+
+/// The ranges of a result whose bits are already known.
+fn combine<U: Word>(op: AluOp, dst: &Bounds<U>, src: &Bounds<U>, bits: Tnum<U>) -> Bounds<U> {
+    match op {
+        AluOp::Add => dst.add(src),
+        AluOp::Sub => dst.sub(src),
+        AluOp::Mul => dst.mul(src),
+        AluOp::And => dst.and(src, bits),
+        AluOp::Or => dst.or(src, bits),
+        AluOp::Xor => Bounds::of_bits(bits),
+        _ => Bounds::UNKNOWN,
+    }
+}
+
+fn shift_bits<U: Word>(op: AluOp, bits: Tnum<U>, amount: u32) -> Tnum<U> {
+    match op {
+        AluOp::Lsh => bits.shl(amount),
+        AluOp::Rsh => bits.shr(amount),
+        AluOp::Arsh => bits.sar(amount),
+        _ => Tnum::UNKNOWN,
+    }
+}
+
+fn shift<U: Word>(op: AluOp, bounds: &Bounds<U>, amount: u32) -> Bounds<U> {
+    match op {
+        AluOp::Lsh => bounds.shl(amount),
+        AluOp::Rsh => bounds.shr(amount),
+        AluOp::Arsh => bounds.sar(amount),
+        _ => Bounds::UNKNOWN,
+    }
+}

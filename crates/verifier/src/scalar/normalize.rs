@@ -1,0 +1,130 @@
+//! The reduction of the product: each component tightens the others.
+//!
+//! A scalar's members are the words that every component allows, so any component may be narrowed by what the
+//! others exclude without changing the set. How far Linux goes is observable (a bound it misses is a program that it
+//! rejects), so the steps and the number of rounds are those of 6.18, measured, and no fixed point is sought.
+
+use super::ScalarOf;
+use super::bounds::Bounds;
+use super::tnum::Tnum;
+use super::word::{Wide, Word};
+
+/// After three rounds Linux stops, whether or not another would learn more.
+const ROUNDS: usize = 3;
+
+impl<W: Wide> ScalarOf<W> {
+    /// Tightens every component by the others. The set of members stays the same; when it is empty, some range may
+    /// (but need not) come out with its ends crossed: see [`ScalarOf::is_contradictory`].
+    pub fn normalize(&mut self) {
+        self.ranges_from_bits();
+        for _ in 0..ROUNDS {
+            self.low_from_full();
+            self.low.reconcile_signs();
+            self.full.reconcile_signs();
+            self.full_from_low();
+        }
+        self.bits_from_ranges();
+        // The new bits may be sharper than the ranges: (0x0; 0xfc) makes a maximum of 0xff 0xfc.
+        self.ranges_from_bits();
+    }
+
+    fn ranges_from_bits(&mut self) {
+        self.low.clamp_to_bits(self.tnum.low());
+        self.full.clamp_to_bits(self.tnum);
+    }
+
+    fn bits_from_ranges(&mut self) {
+        let bits = self.tnum.intersect(Tnum::range(self.full.umin, self.full.umax));
+        let low = bits.low().intersect(Tnum::range(self.low.umin, self.low.umax));
+        self.tnum = bits.with_low(low);
+    }
+
+    /// A range of registers says something of the lower halves when the upper half is the same throughout, or takes
+    /// two consecutive values with lower halves that run from negative to non-negative.
+    fn low_from_full(&mut self) {
+        let unsigned = (self.full.umin, self.full.umax);
+        let signed = (W::of_signed(self.full.smin), W::of_signed(self.full.smax));
+        for (first, last) in [unsigned, signed] {
+            if first.high() == last.high() {
+                self.low.clamp_to_run(first.low(), last.low());
+            }
+        }
+        for (first, last) in [unsigned, signed] {
+            let consecutive = first.high().wrapping_add(Word::ONE) == last.high();
+            let (first, last) = (first.low().signed(), last.low().signed());
+            if consecutive && first < W::Half::SIGNED_ZERO && W::Half::SIGNED_ZERO <= last {
+                self.low.clamp_signed(first, last);
+            }
+        }
+    }
+
+    /// The lower half's range narrows both ends of the register's: an end keeps its upper half and takes the lower
+    /// half's bound for its own.
+    fn full_from_low(&mut self) {
+        self.full.clamp_ends(self.low.umin, self.low.umax);
+        let (smin, smax) = (W::Half::of_signed(self.low.smin), W::Half::of_signed(self.low.smax));
+        if smin <= smax {
+            self.full.clamp_ends(smin, smax);
+        }
+        self.sign_extension_without_sign();
+    }
+
+    /// A register that holds a sign-extended half, as after a signed load, and whose half is known not to be negative,
+    /// is that half.
+    fn sign_extension_without_sign(&mut self) {
+        let least = W::of_low_signed(W::Half::SIGNED_MIN).signed();
+        let greatest = W::of_low_signed(W::Half::SIGNED_MAX).signed();
+        if self.low.smin >= W::Half::SIGNED_ZERO && self.full.smin >= least && self.full.smax <= greatest {
+            let (min, max) = (W::of_low_signed(self.low.smin), W::of_low_signed(self.low.smax));
+            self.full = Bounds { umin: min, umax: max, smin: min.signed(), smax: max.signed() };
+            self.tnum = self.tnum.intersect(Tnum::range(min, max));
+        }
+    }
+}
+
+impl<U: Word> Bounds<U> {
+    fn clamp_to_bits(&mut self, bits: Tnum<U>) {
+        self.clamp_unsigned(bits.min(), bits.max());
+        self.clamp_signed(bits.signed_min(), bits.signed_max());
+    }
+
+    /// The words run upwards from `first` to `last`: a range in each order in which the run does not wrap.
+    fn clamp_to_run(&mut self, first: U, last: U) {
+        if first <= last {
+            self.clamp_unsigned(first, last);
+        }
+        if first.signed() <= last.signed() {
+            self.clamp_signed(first.signed(), last.signed());
+        }
+    }
+
+    /// Exchanges knowledge between the unsigned and the signed range.
+    ///
+    /// On the circle of words each range is an arc. If one does not cross the other's seam, it is a range of the
+    /// other order too. If the signed arc crosses the unsigned seam, it is two pieces, one at each end of the unsigned
+    /// order; when the unsigned range touches only one of them, both shrink to what they share.
+    fn reconcile_signs(&mut self) {
+        if self.umin.signed() <= self.umax.signed() {
+            self.clamp_signed(self.umin.signed(), self.umax.signed());
+        }
+        let (first, last) = (U::of_signed(self.smin), U::of_signed(self.smax));
+        if first <= last {
+            self.clamp_unsigned(first, last);
+        } else if self.umax < first {
+            self.smin = self.umin.signed();
+            self.umax = self.umax.min(last);
+        } else if last < self.umin {
+            self.smax = self.umax.signed();
+            self.umin = self.umin.max(first);
+        }
+    }
+}
+
+impl<W: Wide> Bounds<W> {
+    fn clamp_ends(&mut self, min: W::Half, max: W::Half) {
+        self.clamp_unsigned(self.umin.with_low(min), self.umax.with_low(max));
+        let first = W::of_signed(self.smin).with_low(min);
+        let last = W::of_signed(self.smax).with_low(max);
+        self.clamp_signed(first.signed(), last.signed());
+    }
+}
