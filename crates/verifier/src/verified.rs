@@ -48,4 +48,3 @@ impl Verified {
         self.touches.get(pc.index()).copied().unwrap_or(Touch::None)
     }
 }
-
