@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::table::{AluOp, AtomicOp, CmpOp, EndianOp, Size, Width};
+
 /// A register, `r0` to `r10`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Reg(u8);
@@ -52,40 +54,6 @@ impl fmt::Display for Reg {
     }
 }
 
-/// Width of an arithmetic or jump operation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Width {
-    /// 32 bits: `w` registers; the upper half of the destination becomes zero.
-    W32,
-    /// 64 bits.
-    W64,
-}
-
-/// Size of a memory access.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Size {
-    /// One byte, `u8`.
-    B,
-    /// Two bytes, `u16`.
-    H,
-    /// Four bytes, `u32`.
-    W,
-    /// Eight bytes, `u64`.
-    DW,
-}
-
-impl Size {
-    /// The size in bytes.
-    pub fn bytes(self) -> u32 {
-        match self {
-            Size::B => 1,
-            Size::H => 2,
-            Size::W => 4,
-            Size::DW => 8,
-        }
-    }
-}
-
 /// Second operand of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Src {
@@ -93,83 +61,6 @@ pub enum Src {
     Imm(i32),
     /// A register.
     Reg(Reg),
-}
-
-/// Binary arithmetic (moves, negation and byte swaps are instructions of their own).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[allow(missing_docs, reason = "the names are the mnemonics of RFC 9669 section 4.1")]
-pub enum AluOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Sdiv,
-    Mod,
-    Smod,
-    Or,
-    And,
-    Xor,
-    Lsh,
-    Rsh,
-    Arsh,
-}
-
-/// Comparison of a conditional jump.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[allow(missing_docs, reason = "the names are the mnemonics of RFC 9669 section 4.3")]
-pub enum CmpOp {
-    Eq,
-    Ne,
-    Gt,
-    Ge,
-    Lt,
-    Le,
-    /// `dst & src != 0`
-    Set,
-    Sgt,
-    Sge,
-    Slt,
-    Sle,
-}
-
-/// Byte order operations.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum EndianOp {
-    /// `htole`: truncate on a little-endian machine.
-    ToLe,
-    /// `htobe`: swap on a little-endian machine.
-    ToBe,
-    /// `bswap`: swap on any machine.
-    Swap,
-}
-
-/// Read-modify-write operations on memory.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum AtomicOp {
-    /// `+=`; the old value goes to the source register with `fetch`.
-    Add {
-        /// Whether the old value is returned.
-        fetch: bool,
-    },
-    /// `|=`
-    Or {
-        /// Whether the old value is returned.
-        fetch: bool,
-    },
-    /// `&=`
-    And {
-        /// Whether the old value is returned.
-        fetch: bool,
-    },
-    /// `^=`
-    Xor {
-        /// Whether the old value is returned.
-        fetch: bool,
-    },
-    /// Exchange; the old value goes to the source register.
-    Xchg,
-    /// Compare with `r0`, exchange if equal; the old value goes to `r0`.
-    Cmpxchg,
 }
 
 /// What an `LD_IMM64` loads (RFC 9669 section 5.4).
@@ -183,7 +74,8 @@ pub enum Imm64 {
     MapValue(i32, i32),
     /// A kernel variable by BTF id, second word: the BTF object's descriptor (`src` 3).
     BtfId(i32, i32),
-    /// A function of this program, as an offset in slots from the next instruction (`src` 4).
+    /// A function of this program (`src` 4), as a distance in slots: from the second slot of the `LD_IMM64`, that is
+    /// counted as a `call` in the first slot would count it.
     Func(i32),
     /// A map by its index in the loader's descriptor array (`src` 5).
     MapIndex(i32),
@@ -196,7 +88,7 @@ pub enum Imm64 {
 pub enum CallTarget {
     /// A helper by its number (`src` 0).
     Helper(i32),
-    /// A function of this program, as an offset in slots from the next instruction (`src` 1).
+    /// A function of this program, as a distance in slots from the next instruction (`src` 1).
     Local(i32),
     /// A kernel function by BTF id, and the BTF descriptor's index (`src` 2).
     Kfunc {
