@@ -4,7 +4,8 @@
 //! Linux 6.18, so that an instruction with two faults is reported for the same one (measured).
 
 use crate::error::{DecodeError, DecodeErrorKind as Kind, Field};
-use crate::insn::{CallTarget, Imm64, Insn, Reg, Src};
+use crate::imm64::Imm64;
+use crate::insn::{CallTarget, Insn, Reg, Src};
 use crate::slot::{Pc, Slot};
 use crate::table::{
     self, AluOp, AtomicOp, CODE_MASK, CmpOp, EndianOp, Form, FormRow, Imm64Kind, SOURCE_REG, Second, Size,
@@ -160,17 +161,7 @@ fn decode_imm64(row: &FormRow, slot: Slot, next: Option<&Slot>) -> Result<Insn, 
     if slot.off != 0 {
         return Err(Kind::ReservedField { form: row.linux, field: Field::Off });
     }
-    let value = match kind {
-        Imm64Kind::Value => {
-            Imm64::Value(u64::from(high.cast_unsigned()) << 32 | u64::from(low.cast_unsigned()))
-        }
-        Imm64Kind::Map => Imm64::Map(low),
-        Imm64Kind::MapValue => Imm64::MapValue(low, high),
-        Imm64Kind::BtfId => Imm64::BtfId(low, high),
-        Imm64Kind::Func => Imm64::Func(low),
-        Imm64Kind::MapIndex => Imm64::MapIndex(low),
-        Imm64Kind::MapIndexValue => Imm64::MapIndexValue(low, high),
-    };
+    let value = Imm64::from_parts(kind, low, high);
     Ok(Insn::LoadImm64 { dst: reg(slot.dst)?, value })
 }
 

@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
-use crate::insn::{CallTarget, Imm64, Insn, Reg, Src};
+use crate::insn::{CallTarget, Insn, Reg, Src};
 use crate::slot::Slot;
-use crate::table::{self, Form, Imm64Kind, SOURCE_REG, Size, Width};
+use crate::table::{self, Form, SOURCE_REG, Size, Width};
 
 /// The slots of one instruction, one or two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +67,7 @@ impl Insn {
             Insn::LoadAcquire { size, dst, base, off } => atomic(size, dst, base, off, table::LOAD_ACQUIRE),
             Insn::StoreRelease { size, base, off, src } => atomic(size, base, src, off, table::STORE_RELEASE),
             Insn::LoadImm64 { dst, value } => {
-                let (kind, low, high) = imm64(value);
+                let (kind, low, high) = value.parts();
                 second = Some(Slot { imm: high, ..EMPTY });
                 let opcode = table::opcode_of(Form::LdImm64);
                 Slot { opcode, dst: dst.number(), src: kind.row().src, off: 0, imm: low }
@@ -118,19 +118,4 @@ fn sized(form: Form, size: Size) -> u8 {
 
 fn atomic(size: Size, dst: Reg, src: Reg, off: i16, imm: i32) -> Slot {
     Slot { opcode: sized(Form::Atomic, size), dst: dst.number(), src: src.number(), off, imm }
-}
-
-fn imm64(value: Imm64) -> (Imm64Kind, i32, i32) {
-    match value {
-        Imm64::Value(value) => {
-            let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-            (Imm64Kind::Value, i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h]))
-        }
-        Imm64::Map(map) => (Imm64Kind::Map, map, 0),
-        Imm64::MapValue(map, off) => (Imm64Kind::MapValue, map, off),
-        Imm64::BtfId(id, fd) => (Imm64Kind::BtfId, id, fd),
-        Imm64::Func(distance) => (Imm64Kind::Func, distance, 0),
-        Imm64::MapIndex(index) => (Imm64Kind::MapIndex, index, 0),
-        Imm64::MapIndexValue(index, off) => (Imm64Kind::MapIndexValue, index, off),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::imm64::Imm64;
 use crate::table::{AluOp, AtomicOp, CmpOp, EndianOp, Size, Width};
 
 /// A register, `r0` to `r10`.
@@ -61,26 +62,6 @@ pub enum Src {
     Imm(i32),
     /// A register.
     Reg(Reg),
-}
-
-/// What an `LD_IMM64` loads (RFC 9669 section 5.4).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Imm64 {
-    /// A 64-bit constant (`src` 0).
-    Value(u64),
-    /// A map by file descriptor; inside Belay, by its index in the object's map table (`src` 1).
-    Map(i32),
-    /// The address of a map's value plus an offset, map named as in [`Imm64::Map`] (`src` 2).
-    MapValue(i32, i32),
-    /// A kernel variable by BTF id, second word: the BTF object's descriptor (`src` 3).
-    BtfId(i32, i32),
-    /// A function of this program (`src` 4), as a distance in slots: from the second slot of the `LD_IMM64`, that is
-    /// counted as a `call` in the first slot would count it.
-    Func(i32),
-    /// A map by its index in the loader's descriptor array (`src` 5).
-    MapIndex(i32),
-    /// The address of a map's value by array index, plus an offset (`src` 6).
-    MapIndexValue(i32, i32),
 }
 
 /// What a `call` names.

@@ -7,13 +7,16 @@
 mod decode;
 mod encode;
 mod error;
+mod imm64;
 mod insn;
+mod print;
 mod slot;
 mod table;
 
 pub use decode::{decode, decode_all, disassemble};
 pub use encode::Encoded;
 pub use error::{DecodeError, DecodeErrorKind, Field};
-pub use insn::{CallTarget, Imm64, Insn, Reg, Src};
+pub use imm64::Imm64;
+pub use insn::{CallTarget, Insn, Reg, Src};
 pub use slot::{Pc, Slot};
 pub use table::{AluOp, AtomicOp, CmpOp, EndianOp, Size, Width};
