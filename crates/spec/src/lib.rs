@@ -10,10 +10,10 @@ mod map;
 mod release;
 mod socket;
 
-pub use access::{Access, FieldKind};
-pub use context::Context;
+pub use access::{Access, FieldKind, Widths};
+pub use context::{Context, Field};
 pub use helper::{Arg, ArgKind, Effects, Helper, Resource, Ret, SizeRule};
 pub use hook::{Hook, ReturnRange};
 pub use map::MapKind;
-pub use release::Release;
+pub use release::{Release, Rule};
 pub use socket::SockKind;

@@ -1,4 +1,4 @@
-//! Kernel releases that Belay knows.
+//! Kernel releases that Belay knows, and the rules in which they differ.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,11 +14,41 @@ pub enum Release {
     V6_18,
 }
 
+/// A behaviour of the kernel's verifier that not every release has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Rule {
+    /// A constant may be stored to a writable context field (`*(u32 *)(r1 + 8) = 5`), not only a register.
+    /// Measured: 6.1 refuses every such store, 6.12 and 6.18 take it wherever a register is taken.
+    ImmediateContextStores,
+}
+
 impl Release {
     /// Every release, oldest first.
     pub const ALL: [Release; 3] = [Release::V6_1, Release::V6_12, Release::V6_18];
+    /// The oldest.
+    pub const OLDEST: Release = Release::V6_1;
     /// The newest.
     pub const LATEST: Release = Release::V6_18;
+
+    /// Whether the release has the rule.
+    pub fn has(self, rule: Rule) -> bool {
+        self >= rule.since()
+    }
+
+    /// Place in [`Release::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl Rule {
+    /// The first release that Belay knows with this rule. (The rule may have come with a release in between.)
+    pub fn since(self) -> Release {
+        match self {
+            Rule::ImmediateContextStores => Release::V6_12,
+        }
+    }
 }
 
 impl fmt::Display for Release {

@@ -3,7 +3,13 @@
 //! A helper acts on references by its signature alone: an acquiring call creates a reference of a [`Resource`],
 //! a releasing argument ends one. Nothing that reads this table may ask for a helper by name.
 
+mod notation;
+mod table;
+mod variants;
+
 use crate::SockKind;
+
+pub(crate) use variants::VARIANTS;
 
 /// The kinds of resource that a program may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -73,6 +79,13 @@ pub enum ArgKind {
         /// Whether the address must be a multiple of the size.
         aligned: bool,
     },
+    /// Memory of a fixed size that the helper reads and writes.
+    FixedInOut {
+        /// Size in bytes.
+        size: u32,
+        /// Whether the address must be a multiple of the size.
+        aligned: bool,
+    },
     /// Size in bytes of the memory that the argument before points to.
     Size(SizeRule),
     /// A constant: the size of the memory that is returned.
@@ -99,6 +112,8 @@ pub enum ArgKind {
     Timer,
     /// A kptr field in a map value.
     Kptr,
+    /// The object that goes into the kptr field of the argument before: a reference of the field's type.
+    KptrObject,
     /// A dynptr; `out`: uninitialised, to be constructed by this helper.
     Dynptr {
         /// Whether the helper constructs it.
@@ -149,6 +164,11 @@ pub enum Ret {
         /// Whether it may be NULL.
         nullable: bool,
     },
+    /// The object that the kptr field of the [`ArgKind::Kptr`] argument held.
+    Kptr {
+        /// Whether it may be NULL.
+        nullable: bool,
+    },
     /// The object or variable that a BTF-typed argument named.
     MemOrBtf {
         /// Whether it may be NULL.
@@ -193,18 +213,26 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// The helper with that number.
+    /// The helper with that number, as most hooks see it; for the signature in one hook ask
+    /// [`crate::Hook::signature`].
     pub fn by_id(id: u32) -> Option<&'static Helper> {
-        Helper::all().iter().find(|h| h.id == id)
+        let index = usize::try_from(id).ok()?.checked_sub(1)?;
+        Helper::all().get(index)
     }
 
     /// The helper with that C name (with or without `bpf_`).
     pub fn by_name(name: &str) -> Option<&'static Helper> {
-        Helper::all().iter().find(|h| h.name == name || h.name.strip_prefix("bpf_") == Some(name))
+        let wanted = name.strip_prefix("bpf_").unwrap_or(name);
+        Helper::all().iter().find(|h| h.short_name() == wanted)
     }
 
-    /// Every helper that Belay has a signature for, by number.
+    /// Every helper that Belay has a signature for, by number: 1 to 211, without gaps.
     pub fn all() -> &'static [Helper] {
-        &[]
+        table::HELPERS
+    }
+
+    /// The name without `bpf_`.
+    pub fn short_name(&self) -> &'static str {
+        self.name.strip_prefix("bpf_").unwrap_or(self.name)
     }
 }

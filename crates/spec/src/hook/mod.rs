@@ -1,0 +1,129 @@
+//! Hooks: program type plus expected attach type.
+
+mod helpers;
+mod table;
+
+use crate::helper::VARIANTS;
+use crate::{Access, Context, FieldKind, Helper, Release};
+
+pub(crate) use helpers::Family;
+
+/// A place in the kernel where a program runs.
+#[derive(Debug)]
+pub struct Hook {
+    /// Belay's name for it, `sched_cls` or `cgroup_skb/egress`: the keys of the measured facts.
+    pub name: &'static str,
+    /// `enum bpf_prog_type`.
+    pub prog_type: u32,
+    /// `enum bpf_attach_type` expected at load.
+    pub attach_type: u32,
+    /// What `r1` points to at entry.
+    pub context: &'static Context,
+    /// Which cells of the context's fields apply.
+    column: usize,
+    /// The hooks with which it shares its helpers.
+    family: Family,
+    returns: ReturnRange,
+    packet: PacketRule,
+}
+
+/// The values that a program of a hook may return.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReturnRange {
+    /// Any initialised value; even a pointer (programs loaded with `CAP_PERFMON`).
+    Any,
+    /// A scalar within these bounds, signed, inclusive.
+    Within(i32, i32),
+}
+
+/// What a program may do with packet bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum PacketRule {
+    /// The context has no packet.
+    None,
+    /// Load.
+    Read,
+    /// Load, and hand them to helpers that take packet memory to read.
+    ReadAndPass,
+    /// Load and store, and hand them to helpers.
+    Write,
+}
+
+impl Hook {
+    /// Every hook that Belay models.
+    pub fn all() -> &'static [Hook] {
+        table::HOOKS
+    }
+
+    /// The hook of that name.
+    pub fn by_name(name: &str) -> Option<&'static Hook> {
+        Hook::all().iter().find(|h| h.name == name)
+    }
+
+    /// The hook of that program type and expected attach type.
+    pub fn by_types(prog_type: u32, attach_type: u32) -> Option<&'static Hook> {
+        Hook::all().iter().find(|h| h.prog_type == prog_type && h.attach_type == attach_type)
+    }
+
+    /// What an access of `size` bytes at `off` of the context gives, or `None` where the kernel refuses it.
+    /// A store that is allowed gives the kind of the field stored to.
+    pub fn context_access(&self, release: Release, off: i32, size: u32, access: Access) -> Option<FieldKind> {
+        self.context.access(self.column, release, off, size, access)
+    }
+
+    /// Whether programs of this hook may call the helper (GPL licence, all capabilities).
+    pub fn allows(&self, release: Release, helper: &Helper) -> bool {
+        self.allows_id(release, helper.id)
+    }
+
+    /// Whether programs of this hook may call the helper of that number (GPL licence, all capabilities).
+    pub fn allows_id(&self, release: Release, id: u32) -> bool {
+        helpers::allowed(self.family, release, id)
+    }
+
+    /// The signature of the helper in programs of this hook; `None` if they may not call it.
+    ///
+    /// Some numbers mean different functions in different hooks: `bpf_get_socket_cookie` takes the context nearly
+    /// everywhere, but a socket in `sk_reuseport`.
+    pub fn signature(&self, release: Release, id: u32) -> Option<&'static Helper> {
+        if !self.allows_id(release, id) {
+            return None;
+        }
+        let variant = VARIANTS.iter().find(|v| v.helper.id == id && v.hooks.meets(self.family));
+        variant.map(|v| &v.helper).or_else(|| Helper::by_id(id))
+    }
+
+    /// The values that a program may return. The same in every release that Belay knows.
+    pub fn return_range(&self, release: Release) -> ReturnRange {
+        let _ = release;
+        self.returns
+    }
+
+    /// Whether the context gives direct access to packet bytes, and whether stores to them are allowed.
+    pub fn packet_writable(&self) -> bool {
+        self.packet >= PacketRule::Write
+    }
+
+    /// Whether packet bytes may be handed to helpers that accept packet memory ([`crate::Effects::packet_access`]).
+    pub fn packet_passable(&self) -> bool {
+        self.packet >= PacketRule::ReadAndPass
+    }
+}
+
+impl ReturnRange {
+    /// Whether a program may return this number.
+    pub fn contains(self, value: i32) -> bool {
+        match self {
+            ReturnRange::Any => true,
+            ReturnRange::Within(low, high) => low <= value && value <= high,
+        }
+    }
+}
+
+impl PartialEq for Hook {
+    fn eq(&self, other: &Hook) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Hook {}
