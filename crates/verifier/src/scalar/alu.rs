@@ -24,7 +24,9 @@ impl<W: Wide> ScalarOf<W> {
                 let low = combine(op, &dst.low, &src.low, bits.low());
                 match width {
                     Width::W32 => Self::zero_extended(bits.low(), low),
-                    Width::W64 => Self::from_parts(bits, combine(op, &dst.full, &src.full, bits), low),
+                    Width::W64 => {
+                        Self::from_parts(bits, combine(op, &dst.full, &src.full, bits), low).checked()
+                    }
                 }
             }
             AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => match (src.shift_amount(width), width) {
@@ -33,6 +35,34 @@ impl<W: Wide> ScalarOf<W> {
                 (None, _) => Self::UNKNOWN,
             },
             AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod => Self::UNKNOWN,
+        }
+    }
+
+    /// The two values that Linux follows one by one through `dst &= src` and `dst |= src`, instead of their join.
+    ///
+    /// A register (or lower half) that is all zeros or all ones, as an arithmetic shift by the width less one makes it,
+    /// is a mask: joining the results for `0` and `-1` would lose that the result is one of two numbers. With a
+    /// constant `src` the kernel forks here: it goes on with the second of the pair (all ones), and later walks the
+    /// same instruction again with the first (zero).
+    pub fn fork_before(op: AluOp, dst: &Self, src: &Self) -> Option<(Self, Self)> {
+        if !matches!(op, AluOp::And | AluOp::Or) || src.as_constant().is_none() {
+            return None;
+        }
+        let ones = (W::MAX.signed(), W::Half::MAX.signed());
+        if (dst.full.smin, dst.full.smax) == (ones.0, W::SIGNED_ZERO) {
+            Some((Self::constant(W::ZERO), Self::constant(W::MAX)))
+        } else if (dst.low.smin, dst.low.smax) == (ones.1, W::Half::SIGNED_ZERO) {
+            Some((dst.with_known_low(W::Half::ZERO), dst.with_known_low(W::Half::MAX)))
+        } else {
+            None
+        }
+    }
+
+    fn with_known_low(&self, low: W::Half) -> Self {
+        ScalarOf {
+            tnum: self.tnum.with_low(Tnum::constant(low)),
+            full: self.full,
+            low: Bounds::constant(low),
         }
     }
 
@@ -51,7 +81,7 @@ impl<W: Wide> ScalarOf<W> {
             (W::ZERO, W::of_low(W::Half::MAX))
         };
         let full = Bounds { umin, umax, smin: smin.signed(), smax: smax.signed() };
-        Self::from_parts(Tnum::of_low(bits), full, low)
+        Self::from_parts(Tnum::of_low(bits), full, low).checked()
     }
 
     /// The amount of a shift, if it is one constant below the width. Linux asks the whole register to be below it
@@ -82,7 +112,7 @@ impl<W: Wide> ScalarOf<W> {
             let raised = |half| W::of_low(W::Half::of_signed(half)).shl(amount).signed();
             (full.smin, full.smax) = (raised(self.low.smin), raised(self.low.smax));
         }
-        Self::from_parts(shift_bits(op, self.tnum, amount), full, low)
+        Self::from_parts(shift_bits(op, self.tnum, amount), full, low).checked()
     }
 }
 

@@ -23,8 +23,8 @@ pub enum Outcome {
 pub enum Consistency {
     /// Both operands still have their components in order.
     Consistent,
-    /// No pair of members goes this way, and the components show it. Linux walks the path all the same, with the
-    /// operand whose ranges crossed forgotten, and so do we: the refinement has made it unknown.
+    /// No pair of members goes this way, and the components show it. Linux walks the path all the same, having
+    /// forgotten the ranges of the operand but not its bits, and so do we.
     Contradiction,
 }
 
@@ -55,16 +55,34 @@ impl<W: Wide> ScalarOf<W> {
             Fact::SharesBit => Self::refine_against_constant(width, a, b, Self::set_single_bit),
             Fact::SharesNoBit => Self::refine_against_constant(width, a, b, Self::clear_bits),
         }
-        a.normalize();
-        b.normalize();
-        let mut consistency = Consistency::Consistent;
-        for operand in [a, b] {
-            if operand.is_contradictory() {
-                *operand = Self::UNKNOWN;
-                consistency = Consistency::Contradiction;
-            }
+        let (a, b) = (a.settle(), b.settle());
+        if a == Consistency::Consistent { b } else { a }
+    }
+
+    /// [`ScalarOf::refine`] for `if r op r`, a register compared with itself. Linux learns from it as if the operands
+    /// were two registers that share their storage (`r < r` keeps neither end of the range); nothing but
+    /// an order teaches anything.
+    pub fn refine_same(op: CmpOp, width: Width, taken: bool, operand: &mut Self) -> Consistency {
+        if let Fact::Order(order, _) = fact(op, taken) {
+            let (mut lesser, mut greater) = (*operand, *operand);
+            Self::refine_order(order, width, &mut lesser, &mut greater);
+            operand.full.intersect(&lesser.full);
+            operand.full.intersect(&greater.full);
+            operand.low.intersect(&lesser.low);
+            operand.low.intersect(&greater.low);
         }
-        consistency
+        // Once for each operand that it is.
+        operand.normalize();
+        operand.settle()
+    }
+
+    fn settle(&mut self) -> Consistency {
+        self.normalize();
+        if !self.is_contradictory() {
+            return Consistency::Consistent;
+        }
+        self.forget_ranges();
+        Consistency::Contradiction
     }
 
     fn refine_order(order: Order, width: Width, a: &mut Self, b: &mut Self) {

@@ -90,9 +90,16 @@ impl Scalar {
         self.truncate(size.bytes() * 8)
     }
 
-    /// The result of a byte order instruction on the lowest `bits` (16, 32 or 64) bits. Linux 6.18 does not track it:
-    /// unknown, even of a constant and even where the result is narrower than the register.
-    pub fn byte_swap(&self, _op: EndianOp, _bits: u8) -> Self {
-        Self::UNKNOWN
+    /// The result of a byte order instruction on the lowest `bits` (16, 32 or 64) bits, zero above, on a
+    /// little-endian machine. A swap leaves only the bits known; without one it is a truncation.
+    pub fn byte_swap(&self, op: EndianOp, bits: u8) -> Self {
+        let bits = u32::from(bits);
+        match op {
+            EndianOp::ToLe => self.truncate(bits),
+            EndianOp::ToBe | EndianOp::Swap => {
+                let swap = |word: u64| word.swap_bytes().shr(u64::BITS.saturating_sub(bits));
+                Self::of_bits(Tnum { value: swap(self.tnum.value), mask: swap(self.tnum.mask) })
+            }
+        }
     }
 }

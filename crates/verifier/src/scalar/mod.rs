@@ -189,10 +189,24 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// Whether a component shows that there is no member: a range with crossed ends, or a constant that the ranges do
-    /// not pin to the same value. (Linux prints an invariant violation and forgets what it knew of the register.)
+    /// not pin to the same value. Linux calls this a violated invariant, and goes on with the ranges forgotten.
     pub fn is_contradictory(&self) -> bool {
         let full_differs = self.as_constant().is_some_and(|value| self.full != Bounds::constant(value));
         let low_differs = self.as_constant32().is_some_and(|value| self.low != Bounds::constant(value));
         self.full.is_empty() || self.low.is_empty() || full_differs || low_differs
+    }
+
+    /// What Linux does with a contradictory register: the ranges say nothing any more, the bits stay as they came out.
+    fn forget_ranges(&mut self) {
+        self.full = Bounds::UNKNOWN;
+        self.low = Bounds::UNKNOWN;
+    }
+
+    /// The result of an arithmetic instruction, as it is left in the register.
+    fn checked(mut self) -> Self {
+        if self.is_contradictory() {
+            self.forget_ranges();
+        }
+        self
     }
 }

@@ -31,6 +31,21 @@ impl<W: Wide> ScalarOf<W> {
     fn ranges_from_bits(&mut self) {
         self.low.clamp_to_bits(self.tnum.low());
         self.full.clamp_to_bits(self.tnum);
+        if let Some(only) = self.only_member() {
+            *self = Self::constant(only);
+        }
+    }
+
+    /// The one word that has the known bits and lies in the unsigned range, if there is only one. (Where there is
+    /// none, on a path that cannot be, Linux may name one all the same, and this must name the same.)
+    fn only_member(&self) -> Option<W> {
+        let (first, last) = (self.full.umin, self.full.umax);
+        let next = self.tnum.next_after(first);
+        if self.tnum.contains(first) {
+            return (next > last).then_some(first);
+        }
+        let nothing_after = next == self.tnum.max() || (next <= last && self.tnum.next_after(next) > last);
+        nothing_after.then_some(next)
     }
 
     fn bits_from_ranges(&mut self) {

@@ -81,6 +81,31 @@ impl<U: Word> Tnum<U> {
         word & !self.mask == self.value
     }
 
+    /// The least member that is not below `word`, if there is one.
+    pub fn least_from(self, word: U) -> Option<U> {
+        let clash = (word ^ self.value) & !self.mask;
+        // From the highest bit that `word` may not have as it is, downwards.
+        let tail = U::low_mask(U::BITS - clash.leading_zeros());
+        let head = word & self.mask & !tail;
+        if clash == U::ZERO {
+            Some(word)
+        } else if self.value & clash > word & clash {
+            // `word` has a zero where a one is due: keep the head, the rest as small as can be.
+            Some(self.value | head)
+        } else {
+            // It has a one where a zero is due: count the unknown bits of the head one up.
+            let (next, wraps) = (head | !self.mask | tail).overflowing_add(U::ONE);
+            (!wraps).then(|| self.value | (next & self.mask))
+        }
+    }
+
+    /// The least member above `word`; the greatest one if none is.
+    pub fn next_after(self, word: U) -> U {
+        let (from, wraps) = word.overflowing_add(U::ONE);
+        let next = if wraps { None } else { self.least_from(from) };
+        next.unwrap_or(self.max())
+    }
+
     /// Whether every member is one of `other`'s.
     pub fn is_subset_of(self, other: Self) -> bool {
         self.mask & !other.mask == U::ZERO && other.contains(self.value)
