@@ -1,6 +1,26 @@
 //! A compiled BPF object, or assembly text, as programs, maps, types and source lines.
+//!
+//! The yardstick is libbpf: the same object gives the same instructions and the same maps. [`Object::parse`] is the way in;
+//! `reader` names the steps in their order.
 #![forbid(unsafe_code)]
 
+pub mod btf;
+mod core;
+mod datasec;
+mod elf;
+mod error;
+mod externs;
+mod lines;
+mod link;
+mod maps;
 mod program;
+mod reader;
+mod section;
 
-pub use program::{Attach, Line, MapDef, MapOrigin, Object, Program, SlotInit, Subprogram};
+pub use error::{Error, ErrorKind, Place};
+pub use program::{
+    Attach, BrokenProgram, BtfLine, Extern, ExternKind, Line, MapDef, MapOrigin, Object, Program, SlotInit,
+    Subprogram,
+};
+pub use reader::Options;
+pub use section::{SectionHook, hook_section, section_hook};

@@ -1,0 +1,172 @@
+//! BTF, the kernel's type format: which types a compiled object or a kernel has, and how they lie in memory.
+//!
+//! [`Btf::parse`] checks every bound and every reference once, so that reading a type afterwards cannot fail; cycles
+//! and depth are the walkers' business ([`Btf::strip`], [`Btf::size_of`]), which all stop after [`MAX_DEPTH`] steps.
+//! Types are decoded from the original bytes on demand: a kernel has 150,000 of them and a program needs a few dozen.
+
+mod build;
+mod ext;
+mod layout;
+mod parse;
+mod types;
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+pub(crate) use build::Rewrite;
+pub(crate) use ext::{Ext, LineInfo};
+pub use types::{Enumerator, Kind, Linkage, Member, Members, Param, Records, SectionVar, Type};
+
+/// How many references a walk follows before it gives up: libbpf's limit too.
+pub const MAX_DEPTH: u32 = 32;
+
+/// Longest name that is read; the kernel refuses names of over 511 bytes, and a line of source is rarely longer.
+const MAX_STRING: usize = 4096;
+
+/// Number of a type; 0 is `void`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct TypeId(pub u32);
+
+impl TypeId {
+    /// `void`, or "no type".
+    pub const VOID: TypeId = TypeId(0);
+}
+
+impl std::fmt::Display for TypeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A set of types, checked.
+#[derive(Clone)]
+pub struct Btf {
+    /// The whole `.BTF` section.
+    bytes: Vec<u8>,
+    /// Where each type's record starts in `bytes`, by id; index 0 (`void`) is unused.
+    offsets: Vec<u32>,
+    /// Where the strings lie in `bytes`; the last byte is zero.
+    strings: std::ops::Range<usize>,
+    /// Ids by essential name, made when first asked for.
+    names: OnceLock<HashMap<Box<str>, Vec<TypeId>>>,
+}
+
+impl std::fmt::Debug for Btf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Btf({} types, {} bytes)", self.len(), self.bytes.len())
+    }
+}
+
+impl Btf {
+    /// The bytes, as `BPF_BTF_LOAD` takes them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many types there are, `void` included: ids are below it.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.offsets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether there is no type but `void`.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.len() <= 1
+    }
+
+    /// All ids but `void`'s.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = TypeId> + use<> {
+        (1..self.len()).map(TypeId)
+    }
+
+    /// The type of that id; `void` for 0 and for ids that do not exist.
+    pub fn get(&self, id: TypeId) -> Type<'_> {
+        types::decode(self, id)
+    }
+
+    /// The string at an offset of the string section, at most 4096 bytes of it; empty where there is none.
+    pub fn string(&self, offset: u32) -> &str {
+        let strings = self.bytes.get(self.strings.clone()).unwrap_or_default();
+        let tail = strings.get(offset as usize..).unwrap_or_default();
+        let tail = tail.get(..MAX_STRING).unwrap_or(tail);
+        let end = tail.iter().position(|&b| b == 0).unwrap_or(tail.len());
+        let text = tail.get(..end).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_else(|e| {
+            text.get(..e.valid_up_to()).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or_default()
+        })
+    }
+
+    /// The name of a type; empty if it has none.
+    pub fn name(&self, id: TypeId) -> &str {
+        self.get(id).name
+    }
+
+    /// Every named type whose name without `___flavor` is `name`, by ascending id.
+    pub fn by_essential_name(&self, name: &str) -> &[TypeId] {
+        let index = self.names.get_or_init(|| {
+            let mut index: HashMap<Box<str>, Vec<TypeId>> = HashMap::new();
+            for id in self.ids() {
+                match essential_name(self.name(id)) {
+                    "" => {}
+                    name => match index.get_mut(name) {
+                        Some(ids) => ids.push(id),
+                        None => drop(index.insert(name.into(), vec![id])),
+                    },
+                }
+            }
+            index
+        });
+        index.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The first type of exactly that name that `wanted` accepts.
+    pub fn find(&self, name: &str, wanted: impl Fn(&Kind<'_>) -> bool) -> Option<TypeId> {
+        let candidates = self.by_essential_name(essential_name(name));
+        candidates.iter().copied().find(|&id| {
+            let ty = self.get(id);
+            ty.name == name && wanted(&ty.kind)
+        })
+    }
+
+    /// The function of that name.
+    pub fn find_func(&self, name: &str) -> Option<TypeId> {
+        self.find(name, |kind| matches!(kind, Kind::Func { .. }))
+    }
+
+    /// The data section of that name, `.maps`.
+    pub fn find_section(&self, name: &str) -> Option<TypeId> {
+        self.find(name, |kind| matches!(kind, Kind::Section { .. }))
+    }
+}
+
+/// A name without its `___flavor` suffix (CO-RE: local types of one kernel type under several names).
+pub fn essential_name(name: &str) -> &str {
+    // A flavour is three underscores with something else on both sides; the last such place counts.
+    let bytes = name.as_bytes();
+    let is_mark =
+        |i: usize| bytes.get(i..i + 5).is_some_and(|w| w[0] != b'_' && &w[1..4] == b"___" && w[4] != b'_');
+    match (0..bytes.len().saturating_sub(4)).rev().find(|&i| is_mark(i)) {
+        Some(i) => name.get(..=i).unwrap_or(name),
+        None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::essential_name;
+
+    #[test]
+    fn flavours_are_cut_at_three_underscores_inside_a_name() {
+        for (name, essential) in [
+            ("sock", "sock"),
+            ("sock___old", "sock"),
+            ("a___b___c", "a___b"),
+            ("___x", "___x"),
+            ("x___", "x___"),
+            ("x____y", "x____y"),
+            ("", ""),
+            ("é___é", "é"),
+        ] {
+            assert_eq!(essential_name(name), essential, "{name}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Sizes and offsets of data sections in BTF, filled in from the ELF file.
+//!
+//! clang leaves a data section's size at 0 and the offset of its global variables to the linker; the kernel wants both.
+
+use std::collections::HashMap;
+
+use crate::btf::{Btf, Kind, Linkage, Rewrite, SectionVar};
+use crate::elf::{Elf, Home};
+use crate::error::Fault;
+
+/// A copy of the types whose data sections are as the file has them.
+pub(crate) fn fill_in(btf: Btf, elf: &Elf<'_>) -> Result<Btf, Fault> {
+    let mut places: HashMap<(usize, &str), u64> = HashMap::new();
+    for symbol in elf.symbols.iter().filter(|s| !s.is_section() && !s.is_func() && !s.name.is_empty()) {
+        if let Home::Section(section) = symbol.home {
+            places.entry((section, symbol.name)).or_insert(symbol.value);
+        }
+    }
+    let mut rewrite = Rewrite::default();
+    for id in btf.ids() {
+        let ty = btf.get(id);
+        let Kind::Section { vars, .. } = ty.kind else { continue };
+        let Some((index, section)) = elf.sections.iter().enumerate().find(|(_, s)| s.name == ty.name) else {
+            continue;
+        };
+        let place = |mut var: SectionVar| {
+            let variable = btf.get(var.ty);
+            // Offsets of static variables stand in BTF already, and their names need not be unique.
+            if !matches!(variable.kind, Kind::Var { linkage: Linkage::Static, .. }) {
+                let at = places.get(&(index, variable.name)).and_then(|&at| u32::try_from(at).ok());
+                var.offset = at.unwrap_or(var.offset);
+            }
+            var
+        };
+        let mut vars: Vec<SectionVar> = vars.iter().map(place).collect();
+        vars.sort_by_key(|var| var.offset);
+        rewrite.sections.insert(id, (u32::try_from(section.size).unwrap_or(u32::MAX), vars));
+    }
+    if rewrite.is_empty() { Ok(btf) } else { rewrite.apply(&btf) }
+}
