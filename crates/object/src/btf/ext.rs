@@ -89,7 +89,7 @@ fn groups<T>(
         return Ok(groups);
     }
     let size = word(part, 0) as usize;
-    if size < least || size % 4 != 0 {
+    if size < least || !size.is_multiple_of(4) {
         return Err(bad(&format!("`.BTF.ext` has records of {size} bytes, at least {least} are due")));
     }
     let mut rest = part.get(4..).ok_or_else(|| bad("`.BTF.ext` ends within a record's size"))?;
@@ -101,7 +101,7 @@ fn groups<T>(
         let group = groups.entry(btf.string(name).to_owned()).or_default();
         for record in data.chunks_exact(size) {
             let offset = word(record, 0);
-            if offset % 8 != 0 {
+            if !offset.is_multiple_of(8) {
                 return Err(bad(&format!(
                     "a record of `.BTF.ext` names offset {offset:#x}, within an instruction"
                 )));

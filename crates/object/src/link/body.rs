@@ -105,7 +105,7 @@ fn apply(
     relocation: &Relocation,
 ) -> Result<Option<usize>, Fault> {
     let fault = |message: String| Fault::new(ErrorKind::Relocation, message);
-    if relocation.offset % 8 != 0 {
+    if !relocation.offset.is_multiple_of(8) {
         return Err(fault("a relocation within an instruction".to_owned()).offset(relocation.offset));
     }
     let symbol = linker.elf.symbols.get(relocation.symbol);

@@ -103,7 +103,7 @@ fn functions<'a>(elf: &Elf<'a>) -> Result<Vec<Function<'a>>, Fault> {
         if end.is_none() {
             return Err(fault("the function reaches past the end of its section"));
         }
-        let slots = |bytes: u64| (bytes % 8 == 0).then(|| u32::try_from(bytes / 8).ok()).flatten();
+        let slots = |bytes: u64| bytes.is_multiple_of(8).then(|| u32::try_from(bytes / 8).ok()).flatten();
         let (Some(start), Some(len)) = (slots(symbol.value), slots(symbol.size)) else {
             return Err(fault("the function does not start and end between instructions"));
         };
