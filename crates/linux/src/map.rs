@@ -102,8 +102,8 @@ impl Map {
         attr.inner_map_fd = inner.as_ref().map_or(0, |map| map.as_fd().as_raw_fd().cast_unsigned());
         if let (Some(btf), true) = (btf, takes_types(def.kind)) {
             attr.btf_fd = btf.as_raw_fd().cast_unsigned();
-            attr.btf_key_type_id = def.btf_key.unwrap_or(0);
-            attr.btf_value_type_id = def.btf_value.unwrap_or(0);
+            attr.btf_key_type_id = def.btf_key.unwrap_or_default().0;
+            attr.btf_value_type_id = def.btf_value.unwrap_or_default().0;
         }
         let value_size = copied_value_size(def).map_err(failed)?;
         let sized = SizedMap::create(&mut attr, value_size).map_err(failed)?;
