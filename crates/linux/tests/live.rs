@@ -7,7 +7,7 @@ use belay_isa::Slot;
 use belay_linux::{
     Exist, Failure, Kernel, Load, LogLevel, Map, Maps, NetNs, TestRun, TestRunResult, load, test_run,
 };
-use belay_object::{MapDef, MapOrigin, SlotInit};
+use belay_object::{MapDef, SlotInit};
 use belay_spec::MapKind;
 
 const SOCKET_FILTER: u32 = 1;
@@ -43,22 +43,7 @@ fn call(helper: i32) -> Slot {
 const EXIT: Slot = Slot { opcode: 0x95, dst: 0, src: 0, off: 0, imm: 0 };
 
 fn map(kind: u32, key_size: u32, value_size: u32, max_entries: u32, flags: u32) -> MapDef {
-    MapDef {
-        name: format!("kind_{kind}"),
-        kind: MapKind(kind),
-        key_size,
-        value_size,
-        max_entries,
-        flags,
-        map_extra: 0,
-        origin: MapOrigin::Text,
-        contents: None,
-        frozen: false,
-        inner: None,
-        init: Vec::new(),
-        btf_key: None,
-        btf_value: None,
-    }
+    MapDef { flags, ..MapDef::new(&format!("kind_{kind}"), MapKind(kind), key_size, value_size, max_entries) }
 }
 
 #[test]
