@@ -1,7 +1,7 @@
 //! The live kernel: load programs, create maps, run a program on one packet, in namespaces of our own.
 //!
 //! This is the oracle of Belay's tests: [`load`] hands the kernel the very slots that Belay's verifier judged and
-//! gives back the kernel's verdict, log and timing; `verify_object` does so for every
+//! gives back the kernel's verdict, log and timing; [`verify_object`] does so for every
 //! program of an object; [`test_run`] runs one.
 //!
 //! No loader stands in between. What libbpf would do to an object (relocation, linking of subprograms, CO-RE) is
@@ -17,7 +17,9 @@ mod log;
 mod map;
 mod netns;
 mod run;
+mod symbols;
 mod sys;
+mod verify;
 
 pub use btf::{BtfRejected, LoadedBtf, load_btf};
 pub use kernel::{Kernel, Unavailable, probe};
@@ -29,3 +31,4 @@ pub use map::{Exist, Map, MapError, Maps};
 pub use netns::{NetNs, NetNsError};
 pub use run::{TestRun, TestRunResult, test_run};
 pub use sys::Errno;
+pub use verify::{LoadedObject, LoadedProgram, Verdict, verify_object, verify_programs};

@@ -36,16 +36,26 @@ impl Stats {
 
 /// The last line that says why, as the kernel wrote it; empty for an empty log.
 pub fn reason(log: &str) -> &str {
-    log.lines().rev().map(str::trim_end).find(|line| !line.is_empty() && !is_trailer(line)).unwrap_or("")
+    let said = log.lines().rev().map(without_time).find(|line| !line.is_empty() && !is_trailer(line));
+    said.unwrap_or("")
+}
+
+/// The line without the time that the kernel appends where a message lacks its newline (as of 6.18 `expected prog array
+/// map for tail call` does).
+fn without_time(line: &str) -> &str {
+    match line.split_once("verification time ") {
+        Some((message, time)) if time.ends_with(" usec") => message.trim_end(),
+        _ => line.trim_end(),
+    }
 }
 
 fn is_stats(line: &str) -> bool {
     line.starts_with("processed ") && line.contains(" insns ")
 }
 
-/// Lines that follow the verdict: counts, time, stack depth.
+/// Lines that follow the verdict: counts, stack depth, and the two states that an endless loop goes between.
 fn is_trailer(line: &str) -> bool {
-    is_stats(line) || line.starts_with("verification time ") || line.starts_with("stack depth ")
+    is_stats(line) || ["stack depth ", "cur state:", "old state:"].iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -60,6 +70,14 @@ mod tests {
         assert_eq!(reason(LOG), "R0 !read_ok");
         let stats = Stats { insns_processed: 1, max_states_per_insn: 2, total_states: 3, peak_states: 4 };
         assert_eq!(Stats::parse(LOG), Some(stats));
+    }
+
+    #[test]
+    fn what_follows_the_reason_is_left_out() {
+        let glued = "expected prog array map for tail callverification time 10 usec\nstack depth 0\n";
+        assert_eq!(reason(glued), "expected prog array map for tail call");
+        let endless = "infinite loop detected at insn 1\ncur state: R1=1\nold state: R1=P0\n";
+        assert_eq!(reason(endless), "infinite loop detected at insn 1");
     }
 
     #[test]

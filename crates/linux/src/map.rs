@@ -261,7 +261,8 @@ fn adjusted(def: &MapDef) -> Result<MapCreate, Errno> {
         value_size: def.value_size,
         max_entries: def.max_entries,
         map_flags: def.flags,
-        map_name: object_name(&def.name),
+        numa_node: def.numa_node.unwrap_or(0),
+        map_name: object_name(&def.kernel_name),
         map_extra: def.map_extra,
         ..MapCreate::default()
     };
