@@ -1,8 +1,40 @@
 //! The verdict of the Linux BPF verifier, with reference tracking, off the kernel.
+//!
+//! [`verify`] walks every path of a program over abstract states, as Linux does, and says `accept`, `reject` or
+//! `unsupported` for one kernel release. The layers, from the bottom:
+//!
+//! | module | what it answers |
+//! | --- | --- |
+//! | [`scalar`] | what is known of a number |
+//! | `value`, `state` | what registers, stack and references hold at one point |
+//! | `reference` | what is held, and since when |
+//! | `layout` | the shape of the program: functions, meeting points, live registers |
+//! | `walk`, `alu`, `branch`, `memory`, `call` | what one instruction does, and when it is refused |
+//! | `explore`, `prune` | which paths are walked, and when one may stop |
+//! | `replay` | how a failing path got there |
 #![forbid(unsafe_code)]
 
-mod verified;
-
+mod alu;
+mod branch;
+mod call;
+mod explore;
+mod fault;
+mod layout;
+mod memory;
+mod prune;
+mod reference;
+mod replay;
 pub mod scalar;
+mod stack_depth;
+mod state;
+mod value;
+mod verdict;
+mod verified;
+mod walk;
 
+pub use explore::{INSTRUCTION_LIMIT, Stats};
+pub use fault::{Bound, Code, Direction, Fault, Leave};
+pub use replay::{Event, EventKind, Loss, Place};
+pub use value::{Ghost, RefId};
+pub use verdict::{Judgement, Options, Rejection, Verdict, verify};
 pub use verified::{Touch, Verified};

@@ -104,6 +104,11 @@ impl Hook {
         self.packet >= PacketRule::Write
     }
 
+    /// Whether `LD_ABS` and `LD_IND` load packet bytes here (measured on 6.18).
+    pub fn packet_loads(&self) -> bool {
+        matches!(self.name, "socket_filter" | "sched_cls" | "sched_act")
+    }
+
     /// Whether packet bytes may be handed to helpers that accept packet memory ([`crate::Effects::packet_access`]).
     pub fn packet_passable(&self) -> bool {
         self.packet >= PacketRule::ReadAndPass

@@ -1,0 +1,301 @@
+//! Arithmetic on registers: numbers by the scalar domain, pointers by a few strict rules.
+
+use belay_isa::{AluOp, Reg, Src, Width};
+
+use crate::fault::{Check, Fault};
+use crate::memory::{MAX_VARIABLE_OFFSET, width_of};
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::value::{PacketRange, Pointer, Value};
+use crate::walk::Walk;
+
+impl Walk<'_> {
+    /// `dst op= src`
+    pub(crate) fn alu(&mut self, state: &mut State, op: AluOp, width: Width, dst: Reg, src: Src) -> Check {
+        if let Src::Imm(imm) = src {
+            check_constant(op, width, imm)?;
+        }
+        let right = self.operand(state, src, width)?;
+        let left = *self.readable(state, dst)?;
+        self.writable(dst)?;
+        let result = match (left.is_pointer(), right.is_pointer()) {
+            (false, false) => self.numbers(op, width, &left, &right),
+            (true, true) if op == AluOp::Sub => Value::unknown(),
+            (true, true) => {
+                let what = format!("pointer {} pointer", symbol(op));
+                return Err(Fault::PointerOperator { reg: dst, what }.into());
+            }
+            (true, false) => self.pointer_and_number(state, op, width, dst, dst, &left, &right)?,
+            (false, true) => {
+                let from = match src {
+                    Src::Reg(reg) => reg,
+                    Src::Imm(_) => dst,
+                };
+                self.pointer_and_number(state, op, width, dst, from, &right, &left)?
+            }
+        };
+        state.set(dst, result);
+        Ok(())
+    }
+
+    /// The second operand: a register that may be read, or a constant, sign-extended.
+    pub(crate) fn operand(&self, state: &State, src: Src, width: Width) -> Check<Value> {
+        match (src, width) {
+            (Src::Reg(reg), _) => Ok(*self.readable(state, reg)?),
+            (Src::Imm(imm), Width::W64) => Ok(Value::constant(i64::from(imm) as u64)),
+            (Src::Imm(imm), Width::W32) => Ok(Value::constant(u64::from(imm as u32))),
+        }
+    }
+
+    fn numbers(&self, op: AluOp, width: Width, left: &Value, right: &Value) -> Value {
+        let result = Value::number(Scalar::alu(op, width, &left.scalar, &right.scalar));
+        // `r1 = r2; r1 += 8` keeps the two tied, at a distance: what is learnt of one holds for the other.
+        let constant = right.scalar.as_constant().map(|c| c as i64).and_then(|c| i32::try_from(c).ok());
+        let summed = op == AluOp::Add && width == Width::W64;
+        match constant {
+            Some(distance) if summed && left.id != 0 && !left.linked_by_sum => {
+                Value { id: left.id, linked_by_sum: true, off: distance, ..result }
+            }
+            _ => result,
+        }
+    }
+
+    /// `pointer op number` in either order; `dst` is where the result goes, `from` is the pointer's register.
+    #[allow(clippy::too_many_arguments, reason = "both operands and where each came from")]
+    fn pointer_and_number(
+        &mut self,
+        state: &State,
+        op: AluOp,
+        width: Width,
+        dst: Reg,
+        from: Reg,
+        pointer: &Value,
+        number: &Value,
+    ) -> Check<Value> {
+        let swapped = dst != from || !state.reg(dst).is_pointer();
+        if width == Width::W32 {
+            // The difference of the low halves is a number like any other.
+            if op == AluOp::Sub {
+                return Ok(Value::unknown());
+            }
+            return Err(Fault::Pointer32 { reg: dst }.into());
+        }
+        if pointer.nullable {
+            return Err(Fault::NullableArithmetic { reg: dst, found: pointer.type_name() }.into());
+        }
+        allowed(op, dst, pointer, number)?;
+        sane_offset(dst, number, pointer)?;
+        sane_offset(dst, pointer, pointer)?;
+        let result = match op {
+            AluOp::Add => self.pointer_plus(pointer, &number.scalar),
+            AluOp::Sub if swapped => {
+                let what = "tried to subtract pointer from scalar".to_string();
+                return Err(
+                    Fault::PointerRange { reg: dst, kernel: format!("R{} {what}", dst.number()) }.into()
+                );
+            }
+            AluOp::Sub if matches!(pointer.as_pointer(), Some(Pointer::Stack { .. })) => {
+                let what = "subtraction from stack pointer".to_string();
+                return Err(Fault::PointerOperator { reg: dst, what }.into());
+            }
+            AluOp::Sub => self.pointer_minus(pointer, &number.scalar),
+            AluOp::And | AluOp::Or | AluOp::Xor => {
+                let kernel =
+                    format!("R{} bitwise operator {} on pointer prohibited", dst.number(), symbol(op));
+                return Err(Fault::PointerRange { reg: dst, kernel }.into());
+            }
+            _ => {
+                let what = format!("pointer arithmetic with {} operator", symbol(op));
+                return Err(Fault::PointerOperator { reg: dst, what }.into());
+            }
+        };
+        sane_offset(dst, &result, &result)?;
+        Ok(result)
+    }
+
+    fn pointer_plus(&mut self, pointer: &Value, number: &Scalar) -> Value {
+        if let Some(off) = constant_sum(pointer.off, number, 1) {
+            return Value { off, ..*pointer };
+        }
+        let sum = Scalar::alu(AluOp::Add, Width::W64, &pointer.scalar, number);
+        self.moved(pointer, sum, true)
+    }
+
+    fn pointer_minus(&mut self, pointer: &Value, number: &Scalar) -> Value {
+        if let Some(off) = constant_sum(pointer.off, number, -1) {
+            return Value { off, ..*pointer };
+        }
+        let difference = Scalar::alu(AluOp::Sub, Width::W64, &pointer.scalar, number);
+        self.moved(pointer, difference, number.smin() < 0)
+    }
+
+    /// The pointer with another variable part. A packet pointer gets a new id: what was learnt of the bytes behind it
+    /// counted from the old one.
+    fn moved(&mut self, pointer: &Value, scalar: Scalar, forgets_range: bool) -> Value {
+        let mut result = Value { scalar, ..*pointer };
+        if let Some(Pointer::Packet(range) | Pointer::PacketMeta(range)) = pointer.as_pointer() {
+            result.id = self.fresh_id();
+            let range = if forgets_range { PacketRange::Known(0) } else { range };
+            result.kind = crate::value::Kind::Pointer(match pointer.as_pointer() {
+                Some(Pointer::PacketMeta(_)) => Pointer::PacketMeta(range),
+                _ => Pointer::Packet(range),
+            });
+        }
+        result
+    }
+
+    /// `dst = src`
+    pub(crate) fn mov(&mut self, state: &mut State, width: Width, dst: Reg, src: Src) -> Check {
+        self.writable(dst)?;
+        let value = match (src, width) {
+            (Src::Imm(_), _) => self.operand(state, src, width)?,
+            (Src::Reg(reg), Width::W64) => {
+                self.readable(state, reg)?;
+                self.link_before_copy(&mut state.frame_mut().regs[reg]);
+                *state.reg(reg)
+            }
+            (Src::Reg(reg), Width::W32) => {
+                let value = *self.readable(state, reg)?;
+                if value.is_pointer() {
+                    Value::number(Scalar::unknown().zero_extend32())
+                } else if width_of(&value.scalar) <= 32 {
+                    self.link_before_copy(&mut state.frame_mut().regs[reg]);
+                    let value = *state.reg(reg);
+                    Value { scalar: value.scalar.zero_extend32(), ..value }
+                } else {
+                    Value::number(value.scalar.zero_extend32())
+                }
+            }
+        };
+        state.set(dst, value);
+        Ok(())
+    }
+
+    /// `dst = (s8)src` and the like.
+    pub(crate) fn mov_sign_extended(
+        &mut self,
+        state: &mut State,
+        width: Width,
+        bits: u8,
+        dst: Reg,
+        src: Reg,
+    ) -> Check {
+        let value = *self.readable(state, src)?;
+        self.writable(dst)?;
+        if !value.is_scalar() {
+            state.set(dst, Value::unknown());
+            return Ok(());
+        }
+        // Where sign extension changes nothing, the copy stays tied to its source.
+        let bits = u32::from(bits);
+        let unchanged = value.scalar.umax() < 1 << (bits - 1);
+        if unchanged {
+            self.link_before_copy(&mut state.frame_mut().regs[src]);
+        }
+        let value = *state.reg(src);
+        let scalar = value.scalar.sign_extend(bits, width);
+        state.set(dst, if unchanged { Value { scalar, ..value } } else { Value::number(scalar) });
+        Ok(())
+    }
+
+    /// Before a number is copied, give it an id: what is learnt of one copy holds for the others.
+    pub(crate) fn link_before_copy(&mut self, value: &mut Value) {
+        if !value.is_scalar() {
+            return;
+        }
+        if value.linked_by_sum {
+            value.linked_by_sum = false;
+            value.off = 0;
+            value.id = 0;
+        }
+        if value.id == 0 && value.scalar.as_constant().is_none() {
+            value.id = self.fresh_id();
+        }
+    }
+}
+
+/// Constants that an operator does not allow.
+fn check_constant(op: AluOp, width: Width, imm: i32) -> Check {
+    let bits = if width == Width::W64 { 64 } else { 32 };
+    match op {
+        AluOp::Div | AluOp::Mod | AluOp::Sdiv | AluOp::Smod if imm == 0 => Err(Fault::DivisionByZero.into()),
+        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if !(0..bits).contains(&imm) => {
+            Err(Fault::Shift { amount: imm }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether pointers of this type take part in arithmetic at all.
+fn allowed(op: AluOp, dst: Reg, pointer: &Value, number: &Value) -> Check {
+    let constant = number.scalar.as_constant();
+    let allowed = match pointer.as_pointer() {
+        Some(
+            Pointer::Context
+            | Pointer::Stack { .. }
+            | Pointer::Packet(_)
+            | Pointer::PacketMeta(_)
+            | Pointer::MapValue(_)
+            | Pointer::MapKey(_)
+            | Pointer::Memory { .. }
+            | Pointer::TracepointBuffer
+            | Pointer::Function(_),
+        ) => true,
+        Some(Pointer::FlowKeys) if constant.is_some() => true,
+        Some(Pointer::FlowKeys | Pointer::Map(_)) => constant == Some(0) && op == AluOp::Add,
+        _ => false,
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(Fault::PointerArithmetic { reg: dst, found: pointer.type_name() }.into())
+    }
+}
+
+/// Offsets stay small enough that sums of them cannot overflow.
+fn sane_offset(reg: Reg, value: &Value, pointer: &Value) -> Check {
+    let limit = MAX_VARIABLE_OFFSET as i64;
+    let found = pointer.type_name();
+    let constant = value.scalar.as_constant().map(|c| c as i64);
+    let smin = value.scalar.smin();
+    let fixed = if value.is_pointer() { value.off } else { 0 };
+    let kernel = match constant {
+        Some(known) if known >= limit || known <= -limit => {
+            format!("math between {found} pointer and {known} is not allowed")
+        }
+        _ if i64::from(fixed) >= limit || i64::from(fixed) <= -limit => {
+            format!("{found} pointer offset {fixed} is not allowed")
+        }
+        _ if smin == i64::MIN => {
+            format!("math between {found} pointer and register with unbounded min value is not allowed")
+        }
+        _ if smin >= limit || smin <= -limit => {
+            format!("value {smin} makes {found} pointer be out of bounds")
+        }
+        _ => return Ok(()),
+    };
+    Err(Fault::PointerRange { reg, kernel }.into())
+}
+
+/// `off` plus or minus a known number, if that fits.
+fn constant_sum(off: i32, number: &Scalar, sign: i64) -> Option<i32> {
+    let known = number.as_constant()? as i64;
+    i32::try_from(i64::from(off).checked_add(known.checked_mul(sign)?)?).ok()
+}
+
+/// The operator as the kernel's log writes it.
+pub(crate) fn symbol(op: AluOp) -> &'static str {
+    match op {
+        AluOp::Add => "+=",
+        AluOp::Sub => "-=",
+        AluOp::Mul => "*=",
+        AluOp::Div | AluOp::Sdiv => "/=",
+        AluOp::Mod | AluOp::Smod => "%=",
+        AluOp::Or => "|=",
+        AluOp::And => "&=",
+        AluOp::Xor => "^=",
+        AluOp::Lsh => "<<=",
+        AluOp::Rsh => ">>=",
+        AluOp::Arsh => "s>>=",
+    }
+}

@@ -1,0 +1,58 @@
+//! Functions of the program: a static one is walked into, with the values that the caller has.
+
+use belay_isa::{Pc, Reg};
+
+use crate::fault::{Check, Fault, Stop};
+use crate::state::{Frame, MAX_FRAMES, State};
+use crate::value::{Pointer, Value};
+use crate::walk::Walk;
+
+use super::{ARGUMENTS, scratch_caller_saved};
+
+impl Walk<'_> {
+    /// `call pc+N`: enters the function; gives its first instruction.
+    pub(crate) fn call_local(&mut self, state: &mut State, pc: Pc, off: i32) -> Check<Pc> {
+        let to = i64::from(pc.0) + 1 + i64::from(off);
+        let target = u32::try_from(to).ok().map(Pc);
+        let found = target.and_then(|target| Some((target, self.layout.function_at(target)?)));
+        let Some((target, index)) = found else { return Err(Fault::JumpRange { from: pc, to }.into()) };
+        let function = &self.layout.functions[index];
+        if function.global {
+            let name = &function.name;
+            return Err(Stop::unsupported(format!("the global function `{name}` (declare it `static`)")));
+        }
+        if state.frames.len() >= MAX_FRAMES {
+            return Err(Fault::CallDepth { frames: MAX_FRAMES }.into());
+        }
+        let mut callee = Frame::new(index, Some(pc), state.frames.len() as u8);
+        for reg in ARGUMENTS {
+            callee.regs[reg] = *state.reg(reg);
+        }
+        scratch_caller_saved(state);
+        state.frames.push(callee);
+        Ok(target)
+    }
+
+    /// `exit` of a called function: hands `r0` back; gives the instruction after the call.
+    pub(crate) fn return_to_caller(&mut self, state: &mut State) -> Check<Pc> {
+        let result = *state.reg(Reg::R0);
+        if matches!(result.as_pointer(), Some(Pointer::Stack { .. })) {
+            return Err(Fault::StackPointerReturned.into());
+        }
+        let gone = state.depth() as u8;
+        let site = state.frame().call_site.unwrap_or_default();
+        state.frames.pop();
+        forget_stack_of(state, gone);
+        state.set(Reg::R0, result);
+        Ok(Pc(site.0 + 1))
+    }
+}
+
+/// Pointers to the stack of a frame that is gone point nowhere.
+fn forget_stack_of(state: &mut State, gone: u8) {
+    state.for_each_value(|value| {
+        if value.as_pointer() == Some(Pointer::Stack { frame: gone }) {
+            *value = Value::unknown();
+        }
+    });
+}

@@ -1,0 +1,130 @@
+//! Calls: helpers by their signature, functions of the program by walking into them.
+//!
+//! Nothing here asks for a helper by name: what a call demands, gives, acquires and releases is data in `belay-spec`.
+
+mod argument;
+mod local;
+mod result;
+
+use belay_isa::{Pc, Reg};
+use belay_spec::{Arg, ArgKind, Helper};
+
+use crate::fault::{Check, Fault, Leave, Stop};
+use crate::state::State;
+use crate::value::{Ghost, Kind, RefId, Value};
+use crate::walk::Walk;
+
+/// Registers of the arguments, in order.
+const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+/// Registers that do not survive a call.
+const CALLER_SAVED: [Reg; 6] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+
+/// What the arguments of one call told.
+#[derive(Default)]
+struct Arguments {
+    /// The map passed, by index.
+    map: Option<u32>,
+    /// The key passed, if the verifier knows it.
+    known_key: Option<u64>,
+    /// The reference that an argument carries.
+    reference: Option<RefId>,
+    /// The register whose reference the call releases.
+    releases: Option<Reg>,
+    /// The constant size of the memory that the call returns.
+    alloc_size: Option<u32>,
+    /// The largest value of the last size argument.
+    size_max: Option<u64>,
+}
+
+impl Walk<'_> {
+    /// `call helper`
+    pub(crate) fn call_helper(&mut self, state: &mut State, pc: Pc, id: i32) -> Check {
+        let helper = self.allowed_helper(id)?;
+        let mut told = Arguments::default();
+        for (arg, reg) in helper.args.iter().zip(ARGUMENTS) {
+            self.check_argument(state, helper, arg, reg, &mut told)?;
+        }
+        self.check_map_kind(helper, &told)?;
+        if let Some(reg) = told.releases {
+            release(state, reg);
+        }
+        if helper.effects.tail_call {
+            self.check_nothing_held(state, Leave::TailCall)?;
+            self.tail_callers.insert(state.frame().function);
+        }
+        let result = self.call_result(state, pc, helper, &told)?;
+        scratch_caller_saved(state);
+        state.set(Reg::R0, result);
+        if helper.effects.invalidates_packet {
+            state.take_away_packet_pointers();
+        }
+        Ok(())
+    }
+
+    fn allowed_helper(&self, id: i32) -> Check<&'static Helper> {
+        let known = u32::try_from(id).ok().and_then(Helper::by_id);
+        let Some(known) = known else { return Err(Fault::UnknownHelper { id }.into()) };
+        let Some(helper) = self.hook.signature(self.release, known.id) else {
+            return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
+        };
+        if helper.effects.gpl_only && !self.gpl_compatible {
+            return Err(Fault::HelperGpl { name: helper.name }.into());
+        }
+        if helper.effects.may_sleep && !self.program.sleepable {
+            return Err(Fault::HelperSleeps { name: helper.name }.into());
+        }
+        if helper.effects.callback {
+            return Err(Stop::unsupported(format!("callbacks (`{}`)", helper.name)));
+        }
+        Ok(helper)
+    }
+
+    fn check_map_kind(&self, helper: &Helper, told: &Arguments) -> Check {
+        let Some(map) = told.map else { return Ok(()) };
+        let kind = self.map(map)?.kind;
+        if allows(kind, helper) {
+            return Ok(());
+        }
+        Err(Fault::MapKind { kind: kind.0, name: helper.name, id: helper.id }.into())
+    }
+
+    /// Refuses to leave while something is held.
+    pub(crate) fn check_nothing_held(&self, state: &State, leave: Leave) -> Check {
+        match state.references.held().first() {
+            Some(held) => {
+                Err(Fault::Leak { reference: held.id, acquired_at: held.acquired_at, leave }.into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Ends the obligation that the register's pointer carries and takes every copy of it away. Releasing NULL releases
+/// nothing.
+fn release(state: &mut State, reg: Reg) {
+    if let Some(reference) = state.reg(reg).reference {
+        state.references.release(reference);
+        state.take_away_carriers(reference);
+    }
+}
+
+/// After a call `r0` to `r5` hold nothing; what they held is remembered for explanations.
+pub(crate) fn scratch_caller_saved(state: &mut State) {
+    for reg in CALLER_SAVED {
+        let value = state.reg(reg);
+        let ghost = match (value.kind, value.reference) {
+            (Kind::Pointer(_), Some(id)) => Ghost::Owner(id),
+            _ => value.ghost,
+        };
+        state.set(reg, Value { ghost, ..Value::uninit() });
+    }
+}
+
+/// Whether the argument is memory whose size the next argument gives.
+fn is_sized_memory(arg: &Arg) -> bool {
+    matches!(arg.kind, ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut)
+}
+
+fn allows(_kind: belay_spec::MapKind, _helper: &Helper) -> bool {
+    true
+}

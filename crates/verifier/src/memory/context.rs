@@ -1,0 +1,56 @@
+//! Fields of the context. Which offsets, widths and directions a hook allows is data in `belay-spec`.
+
+use belay_isa::Reg;
+use belay_spec::FieldKind;
+
+use crate::fault::{Check, Fault};
+use crate::state::State;
+use crate::value::{PacketRange, Pointer, Value};
+use crate::walk::Walk;
+
+use super::{Action, At};
+
+impl Walk<'_> {
+    pub(crate) fn context_access(
+        &mut self,
+        _state: &mut State,
+        at: At,
+        base: &Value,
+        action: Action,
+    ) -> Check<Value> {
+        self.constant_offset(at.base, base, false)?;
+        let size = at.size.bytes();
+        let refused = Fault::ContextField { off: at.off, size, direction: action.direction() };
+        let Ok(off) = i32::try_from(at.off) else { return Err(refused.into()) };
+        let kind =
+            self.hook.context_access(self.release, off, size, action.context_access()).ok_or(refused)?;
+        Ok(match kind {
+            FieldKind::Scalar => Value::unknown(),
+            FieldKind::Packet => Value::pointer(Pointer::Packet(PacketRange::Known(0))),
+            FieldKind::PacketMeta => Value::pointer(Pointer::PacketMeta(PacketRange::Known(0))),
+            FieldKind::PacketEnd => Value::pointer(Pointer::PacketEnd),
+            FieldKind::FlowKeys => Value::pointer(Pointer::FlowKeys),
+            FieldKind::TracepointBuffer => Value::pointer(Pointer::TracepointBuffer),
+            FieldKind::Socket { kind, nullable } => {
+                let socket = Value::pointer(Pointer::Socket(kind));
+                if nullable { socket.maybe(self.fresh_id()) } else { socket }
+            }
+        })
+    }
+
+    /// Refuses a pointer that has moved from where it started.
+    pub(crate) fn constant_offset(&self, reg: Reg, value: &Value, fixed_allowed: bool) -> Check {
+        let found = value.type_name();
+        let n = reg.number();
+        let kernel = if value.off < 0 {
+            format!("negative offset {found} ptr R{n} off={} disallowed", value.off)
+        } else if value.off != 0 && !fixed_allowed {
+            format!("dereference of modified {found} ptr R{n} off={} disallowed", value.off)
+        } else if value.scalar.as_constant() != Some(0) {
+            format!("variable {found} access var_off={} disallowed", value.scalar.tnum())
+        } else {
+            return Ok(());
+        };
+        Err(Fault::PointerOffset { reg, found, kernel }.into())
+    }
+}

@@ -1,0 +1,161 @@
+//! Loads and stores: which bytes a pointer may touch, and what a load gives.
+//!
+//! [`Walk::access`] decides by the kind of pointer; each kind of memory has a file of its own.
+
+mod context;
+mod map_value;
+mod packet;
+mod region;
+mod socket;
+mod stack;
+
+pub(crate) use region::MAX_VARIABLE_OFFSET;
+pub(crate) use stack::width_of;
+
+use belay_isa::{Pc, Reg, Size};
+use belay_spec::Access;
+
+use crate::fault::{Check, Direction, Fault};
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::value::{Ghost, Kind, Pointer, Value};
+use crate::verified::Touch;
+use crate::walk::Walk;
+
+/// What an instruction does to memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    /// Loads.
+    Load,
+    /// Stores this register.
+    StoreReg(Reg),
+    /// Stores this constant.
+    StoreImm(i32),
+    /// Reads and stores in one, the value is anything (atomics).
+    Update,
+}
+
+impl Action {
+    pub(crate) fn direction(self) -> Direction {
+        match self {
+            Action::Load => Direction::Read,
+            _ => Direction::Write,
+        }
+    }
+
+    fn context_access(self) -> Access {
+        match self {
+            Action::Load => Access::Read,
+            Action::StoreReg(_) | Action::Update => Access::WriteReg,
+            Action::StoreImm(_) => Access::WriteImm,
+        }
+    }
+}
+
+/// One access: `size` bytes at `base + off`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    pub(crate) pc: Pc,
+    pub(crate) base: Reg,
+    pub(crate) off: i64,
+    pub(crate) size: Size,
+}
+
+impl Walk<'_> {
+    /// Checks one access and performs it on the state. A load gives the value, zero-extended.
+    pub(crate) fn access(&mut self, state: &mut State, at: At, action: Action) -> Check<Value> {
+        let base = *state.reg(at.base);
+        let size = at.size.bytes();
+        let off = at.off + i64::from(base.off);
+        let Kind::Pointer(pointer) = base.kind else {
+            return Err(self.not_memory(state, at.base, &base));
+        };
+        if base.nullable {
+            let found = base.type_name();
+            return Err(Fault::MaybeNullAccess { reg: at.base, found }.into());
+        }
+        self.note_touch(at, pointer)?;
+        let loaded = match pointer {
+            Pointer::Stack { frame } => return self.stack_access(state, at, &base, frame, action),
+            Pointer::Context => self.context_access(state, at, &base, action)?,
+            Pointer::Packet(range) => {
+                if action.direction() == Direction::Write && !self.hook.packet_writable() {
+                    return Err(Fault::PacketReadOnly { reg: at.base }.into());
+                }
+                self.packet_bytes(at.base, &base, range, off, size)?;
+                Value::unknown()
+            }
+            Pointer::PacketMeta(range) => {
+                self.packet_bytes(at.base, &base, range, off, size)?;
+                Value::unknown()
+            }
+            Pointer::MapValue(map) => self.map_value_access(at, &base, map, action)?,
+            Pointer::MapKey(map) => {
+                if action.direction() == Direction::Write {
+                    return Err(Fault::ReadOnly { reg: at.base, found: base.type_name() }.into());
+                }
+                let key_size = self.map(map)?.key_size;
+                self.region_bytes(at.base, &base, off, size, key_size)?;
+                Value::unknown()
+            }
+            Pointer::Memory { size: region, .. } => {
+                self.region_bytes(at.base, &base, off, size, region)?;
+                Value::unknown()
+            }
+            Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
+            Pointer::FlowKeys => self.flow_keys_access(at, off, size)?,
+            Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::Map(_) | Pointer::PacketEnd => {
+                return Err(self.not_memory(state, at.base, &base));
+            }
+        };
+        Ok(narrowed(loaded, at.size))
+    }
+
+    /// The fault of following something that is no memory: plainly wrong, or taken away by a call.
+    pub(crate) fn not_memory(&self, state: &State, reg: Reg, value: &Value) -> crate::fault::Stop {
+        let fault = Fault::NotMemory { reg, found: value.type_name() };
+        match self.lost_ghost(state, value) {
+            Ghost::None => fault.into(),
+            ghost => Fault::UseAfter { reg, ghost, kernel: fault.to_string() }.into(),
+        }
+    }
+
+    /// What the value was, if that is why it cannot be used: its reference is no longer held.
+    pub(crate) fn lost_ghost(&self, state: &State, value: &Value) -> Ghost {
+        match value.ghost {
+            Ghost::Owner(id) | Ghost::View(id) if state.references.get(id).is_some() => Ghost::None,
+            ghost => ghost,
+        }
+    }
+
+    /// Runners turn a load of a context or socket field into other code than a plain load: one instruction cannot be
+    /// both.
+    fn note_touch(&mut self, at: At, pointer: Pointer) -> Check {
+        let touch = match pointer {
+            Pointer::Context => Touch::Context(self.hook.context.name),
+            Pointer::Socket(kind) => Touch::Socket(kind),
+            _ => Touch::Memory,
+        };
+        let Some(noted) = self.touches.get_mut(at.pc.index()) else { return Ok(()) };
+        match *noted {
+            Touch::None => *noted = touch,
+            before if before == touch => {}
+            _ => return Err(Fault::MixedPointers { reg: at.base }.into()),
+        }
+        Ok(())
+    }
+}
+
+/// A load of fewer than eight bytes leaves the rest zero.
+fn narrowed(value: Value, size: Size) -> Value {
+    if value.is_scalar() && size != Size::DW {
+        Value::number(value.scalar.coerce_to_size(size))
+    } else {
+        value
+    }
+}
+
+/// The number that a load of `size` bytes gives when nothing else is known.
+pub(crate) fn unknown_of(size: Size) -> Value {
+    Value::number(Scalar::load(size, false))
+}

@@ -1,0 +1,269 @@
+//! The stack: 512 bytes a frame. Values spilled whole come back whole; other bytes are remembered one by one as
+//! zero or anything.
+//!
+//! Reading bytes that were never written is allowed: Belay judges as for a loader with all capabilities, and such a
+//! loader may (measured on 6.18).
+
+use belay_isa::{Reg, Size};
+
+use crate::fault::{Check, Direction, Fault};
+use crate::scalar::{Scalar, Tnum};
+use crate::state::{Byte, SLOT_SIZE, STACK_SIZE, Slot, Stack, State};
+use crate::value::Value;
+use crate::walk::Walk;
+
+use super::region::MAX_VARIABLE_OFFSET;
+use super::{Action, At};
+
+/// The stack bytes that an access may touch: `min .. max`, offsets from the frame pointer.
+#[derive(Clone, Copy)]
+struct Span {
+    min: i64,
+    max: i64,
+    /// Whether `min` is where it surely starts.
+    fixed: bool,
+}
+
+impl Walk<'_> {
+    pub(crate) fn stack_access(
+        &mut self,
+        state: &mut State,
+        at: At,
+        base: &Value,
+        frame: u8,
+        action: Action,
+    ) -> Check<Value> {
+        let size = at.size.bytes();
+        let off = at.off + i64::from(base.off);
+        let offset = base.scalar.tnum().add(Tnum::constant(off as u64));
+        if size > 1 && !offset.is_aligned(u64::from(size)) {
+            let off = format!("{}+{}+{}", base.scalar.tnum(), base.off, at.off);
+            return Err(Fault::Misaligned { what: "stack ", off, size }.into());
+        }
+        let span = self.stack_span(at.base, base, off, size, action.direction())?;
+        self.grow_stack(state, frame, span.min);
+        match action {
+            Action::Load => Ok(self.load_from_stack(state, frame, span, at.size)?),
+            Action::Update => {
+                self.store_bytes(state, frame, span, None);
+                Ok(Value::unknown())
+            }
+            Action::StoreReg(reg) => {
+                self.store_to_stack(state, frame, span, at.size, Source::Register(reg))?;
+                Ok(Value::unknown())
+            }
+            Action::StoreImm(imm) => {
+                self.store_to_stack(state, frame, span, at.size, Source::Constant(imm))?;
+                Ok(Value::unknown())
+            }
+        }
+    }
+
+    /// Where the access may lie, if that is within the frame's stack.
+    fn stack_span(&self, reg: Reg, base: &Value, off: i64, size: u32, direction: Direction) -> Check<Span> {
+        let (low, high) = match base.scalar.as_constant() {
+            Some(variable) => (variable as i64, variable as i64),
+            None => {
+                let limit = MAX_VARIABLE_OFFSET as i64;
+                if base.scalar.smax() >= limit || base.scalar.smin() <= -limit {
+                    return Err(Fault::StackVariable {
+                        reg,
+                        unbounded: true,
+                        direction,
+                        kernel: String::new(),
+                    }
+                    .into());
+                }
+                (base.scalar.smin(), base.scalar.smax())
+            }
+        };
+        let span = Span {
+            min: low + off,
+            max: high + off + i64::from(size),
+            fixed: base.scalar.as_constant().is_some(),
+        };
+        if span.min < -STACK_SIZE || span.max > 0 || span.min >= 0 && size > 0 {
+            return Err(if span.fixed {
+                Fault::StackBounds { reg, direction, off: span.min, size }.into()
+            } else {
+                let kernel = format!(" var_off={} off={off} size={size}", base.scalar.tnum());
+                Fault::StackVariable { reg, unbounded: false, direction, kernel }.into()
+            });
+        }
+        Ok(span)
+    }
+
+    /// Makes the bytes exist and notes how deep the function's stack gets.
+    fn grow_stack(&mut self, state: &mut State, frame: u8, off: i64) {
+        let frame = &mut state.frames[usize::from(frame)];
+        frame.stack.grow(off);
+        let depth = &mut self.stack_depths[frame.function];
+        *depth = (*depth).max((-off).max(0) as u32);
+    }
+
+    fn load_from_stack(&mut self, state: &mut State, frame: u8, span: Span, size: Size) -> Check<Value> {
+        let stack = &mut state.frames[usize::from(frame)].stack;
+        if !span.fixed {
+            let all_zero = (span.min..span.max).all(|off| is_zero_byte(stack, off));
+            return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(size) });
+        }
+        let (index, byte) = Stack::locate(span.min);
+        let bytes = size.bytes() as usize;
+        let slot = stack.slot_mut(index);
+        if !slot.is_spill() {
+            let all_zero = (span.min..span.max).all(|off| stack.byte(off) == Byte::Zero);
+            return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(size) });
+        }
+        let filled = slot.spill_size();
+        if bytes == SLOT_SIZE && filled == SLOT_SIZE {
+            self.link_before_copy(&mut slot.spilled);
+            return Ok(slot.spilled);
+        }
+        if !slot.spilled.is_scalar() {
+            return Err(Fault::FillSize.into());
+        }
+        if byte == 0 && bytes <= filled {
+            if bytes == 4 && filled == 4 && width_of(&slot.spilled.scalar) <= 32 {
+                self.link_before_copy(&mut slot.spilled);
+            }
+            let mut value = slot.spilled;
+            if width_of(&value.scalar) > size.bytes() * 8 {
+                value.id = 0;
+                value.linked_by_sum = false;
+                value.off = 0;
+            }
+            value.scalar = value.scalar.coerce_to_size(size);
+            return Ok(value);
+        }
+        let read = &slot.bytes[byte..(byte + bytes).min(SLOT_SIZE)];
+        let spilled_zero = slot.spilled.is_null();
+        let zero =
+            read.iter().all(|b| *b == Byte::Spill) && spilled_zero || read.iter().all(|b| *b == Byte::Zero);
+        Ok(if zero { Value::constant(0) } else { super::unknown_of(size) })
+    }
+
+    fn store_to_stack(
+        &mut self,
+        state: &mut State,
+        frame: u8,
+        span: Span,
+        size: Size,
+        source: Source,
+    ) -> Check {
+        let running = state.depth();
+        if let Source::Register(reg) = source {
+            let value = &mut state.frame_mut().regs[reg];
+            if value.is_pointer() && span.fixed {
+                if size != Size::DW || span.min % SLOT_SIZE as i64 != 0 {
+                    return Err(Fault::SpillSize { reg }.into());
+                }
+                let to_stack = matches!(value.as_pointer(), Some(crate::value::Pointer::Stack { .. }));
+                if to_stack && usize::from(frame) != running {
+                    return Err(Fault::StackPointerEscapes.into());
+                }
+            } else if value.is_scalar() && span.fixed && width_of(&value.scalar) <= size.bytes() * 8 {
+                self.link_before_copy(value);
+            }
+        }
+        let value = match source {
+            Source::Register(reg) => *state.reg(reg),
+            Source::Constant(imm) => Value::constant(i64::from(imm) as u64),
+        };
+        if !span.fixed {
+            self.store_bytes(state, frame, span, Some(&value));
+            return Ok(());
+        }
+        let (index, byte) = Stack::locate(span.min);
+        if byte == 0 && (value.is_pointer() || value.is_scalar()) {
+            let slot = state.frames[usize::from(frame)].stack.slot_mut(index);
+            spill(slot, value, size);
+        } else {
+            self.store_bytes(state, frame, span, Some(&value));
+        }
+        Ok(())
+    }
+
+    /// Stores without keeping the value: each byte becomes zero or anything. Of a variable offset every byte in reach
+    /// may have been written, and what was zero stays so only if zero is written.
+    fn store_bytes(&self, state: &mut State, frame: u8, span: Span, value: Option<&Value>) {
+        let zero = value.is_some_and(Value::is_null);
+        let stack = &mut state.frames[usize::from(frame)].stack;
+        for off in span.min..span.max {
+            let (index, byte) = Stack::locate(off);
+            let slot = stack.slot_mut(index);
+            let keeps_zero = !span.fixed && zero;
+            if keeps_zero && slot.bytes[byte] == Byte::Spill && slot.spilled.is_null() {
+                continue;
+            }
+            let was_zero = slot.bytes[byte] == Byte::Zero;
+            slot.scrub();
+            slot.bytes[byte] = match (zero, span.fixed) {
+                (true, true) => Byte::Zero,
+                (true, false) if was_zero => Byte::Zero,
+                _ => Byte::Misc,
+            };
+        }
+    }
+
+    /// Memory of the stack handed to a helper. What the helper may write holds anything afterwards.
+    pub(crate) fn stack_for_helper(
+        &mut self,
+        state: &mut State,
+        reg: Reg,
+        base: &Value,
+        frame: u8,
+        size: u32,
+        direction: Direction,
+    ) -> Check {
+        let span = self.stack_span(reg, base, i64::from(base.off), size, direction)?;
+        self.grow_stack(state, frame, span.min);
+        let stack = &mut state.frames[usize::from(frame)].stack;
+        if direction == Direction::Write {
+            for off in span.min..span.max {
+                let (index, byte) = Stack::locate(off);
+                let slot = stack.slot_mut(index);
+                slot.scrub();
+                slot.bytes[byte] = Byte::Misc;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a store puts there.
+#[derive(Clone, Copy)]
+enum Source {
+    Register(Reg),
+    Constant(i32),
+}
+
+/// Keeps the value in the slot's first `size` bytes.
+fn spill(slot: &mut Slot, mut value: Value, size: Size) {
+    let bytes = size.bytes() as usize;
+    if value.is_scalar() && width_of(&value.scalar) > size.bytes() * 8 {
+        value.id = 0;
+        value.linked_by_sum = false;
+        value.off = 0;
+    }
+    for byte in &mut slot.bytes[bytes..] {
+        if *byte == Byte::Spill {
+            *byte = Byte::Misc;
+        }
+    }
+    slot.bytes[..bytes].fill(Byte::Spill);
+    slot.spilled = value;
+}
+
+/// How many bits the number needs.
+pub(crate) fn width_of(scalar: &Scalar) -> u32 {
+    64 - scalar.umax().leading_zeros()
+}
+
+fn is_zero_byte(stack: &Stack, off: i64) -> bool {
+    let (index, _) = Stack::locate(off);
+    match stack.byte(off) {
+        Byte::Zero => true,
+        Byte::Spill => stack.slot(index).is_some_and(|slot| slot.spilled.is_null()),
+        Byte::Misc | Byte::Uninit => false,
+    }
+}

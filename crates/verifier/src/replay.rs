@@ -1,0 +1,226 @@
+//! A failing path walked again, with an eye on every reference.
+//!
+//! What happened is read off the state before and after each instruction, so the rules themselves record nothing: a
+//! reference that is new was acquired here; one that is gone was released, or found to be NULL; one that no register
+//! or slot names any more was lost.
+
+use belay_isa::{CallTarget, Insn, Pc};
+use belay_spec::Resource;
+
+use crate::state::State;
+use crate::value::{Ghost, RefId};
+use crate::walk::{Next, Walk};
+
+/// Where a value lies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Place {
+    /// A register of a frame.
+    Register {
+        /// Index of the frame, 0 for the entry.
+        frame: u8,
+        /// Which.
+        reg: u8,
+    },
+    /// Eight bytes of a frame's stack.
+    Stack {
+        /// Index of the frame.
+        frame: u8,
+        /// Offset from its frame pointer.
+        off: i32,
+    },
+}
+
+/// How the last copy of a reference's pointer went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// Overwritten by the instruction.
+    Overwritten(Place),
+    /// `r0` was set anew just to return something.
+    ReturnValue,
+    /// Registers do not survive a call.
+    Call,
+    /// The function that held it returned.
+    Return,
+}
+
+/// Something that happened on the way to the failure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EventKind {
+    /// A call made an obligation.
+    Acquired {
+        /// Its name.
+        reference: RefId,
+        /// What is held.
+        resource: Resource,
+    },
+    /// A check decided whether the acquired pointer is NULL.
+    Checked {
+        /// Which obligation.
+        reference: RefId,
+        /// Whether it is NULL, so that nothing is held.
+        null: bool,
+    },
+    /// A call ended the obligation.
+    Released {
+        /// Which.
+        reference: RefId,
+    },
+    /// The pointer is now here too.
+    Copied {
+        /// Which obligation.
+        reference: RefId,
+        /// Where to.
+        to: Place,
+    },
+    /// Nothing names the obligation any more.
+    Lost {
+        /// Which.
+        reference: RefId,
+        /// How.
+        how: Loss,
+    },
+    /// Packet pointers died because the packet may have moved.
+    PacketMoved,
+    /// An undecided branch went this way.
+    Branched {
+        /// Whether it was taken.
+        taken: bool,
+    },
+    /// A function of the program was entered.
+    Entered,
+    /// A function of the program returned.
+    Returned,
+}
+
+/// An event and its instruction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// The instruction.
+    pub pc: Pc,
+    /// What it did.
+    pub kind: EventKind,
+}
+
+/// Walks from the entry by these decisions, up to the instruction that failed.
+pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], limit: u64) -> Vec<Event> {
+    let mut state = State::entry();
+    let mut pc = Pc(0);
+    let mut decisions = decisions.iter();
+    let mut events = Vec::new();
+    for _ in 0..limit {
+        let before = state.clone();
+        let Ok(next) = walk.step(&mut state, pc) else { break };
+        let at = pc;
+        match next {
+            Next::End => break,
+            Next::Goto(to) => pc = to,
+            Next::Fork { taken: (target, other), fall } => {
+                let Some(&taken) = decisions.next() else { break };
+                pc = if taken { target } else { fall };
+                if taken {
+                    state = *other;
+                }
+                events.push(Event { pc: at, kind: EventKind::Branched { taken } });
+            }
+        }
+        let insn = walk.layout.insn(at).copied();
+        events.extend(what_happened(&before, &state, at, insn));
+    }
+    tell_return_values(walk, &mut events);
+    events
+}
+
+/// Reads off two states what the instruction between them did.
+fn what_happened(before: &State, after: &State, pc: Pc, insn: Option<Insn>) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut note = |kind| events.push(Event { pc, kind });
+    if after.frames.len() > before.frames.len() {
+        note(EventKind::Entered);
+    }
+    for held in after.references.held().iter().filter(|r| before.references.get(r.id).is_none()) {
+        note(EventKind::Acquired { reference: held.id, resource: held.resource });
+    }
+    for held in before.references.held() {
+        let reference = held.id;
+        if after.references.get(reference).is_none() {
+            note(match insn {
+                Some(Insn::Call(_)) => EventKind::Released { reference },
+                _ => EventKind::Checked { reference, null: true },
+            });
+            continue;
+        }
+        let (old, new) = (carriers(before, reference), carriers(after, reference));
+        if old.iter().any(|(_, nullable)| *nullable)
+            && !new.is_empty()
+            && new.iter().all(|(_, nullable)| !nullable)
+        {
+            note(EventKind::Checked { reference, null: false });
+        }
+        for (to, _) in new.iter().filter(|(place, _)| !old.iter().any(|(p, _)| p == place)) {
+            if !matches!(insn, Some(Insn::Call(_) | Insn::Exit)) {
+                note(EventKind::Copied { reference, to: *to });
+            }
+        }
+        if new.is_empty() && !old.is_empty() {
+            let how = match insn {
+                Some(Insn::Call(_)) => Loss::Call,
+                Some(Insn::Exit) => Loss::Return,
+                _ => Loss::Overwritten(old[0].0),
+            };
+            note(EventKind::Lost { reference, how });
+        }
+    }
+    if after.frames.len() < before.frames.len() {
+        note(EventKind::Returned);
+    }
+    let lost_packet = |state: &State| state.values().filter(|v| v.ghost == Ghost::Packet).count();
+    if matches!(insn, Some(Insn::Call(CallTarget::Helper(_)))) && lost_packet(after) > lost_packet(before) {
+        note(EventKind::PacketMoved);
+    }
+    events
+}
+
+/// The places whose value carries the reference, and whether it may be NULL there.
+fn carriers(state: &State, reference: RefId) -> Vec<(Place, bool)> {
+    let mut places = Vec::new();
+    for (index, frame) in state.frames.iter().enumerate() {
+        let index = index as u8;
+        for (reg, value) in frame.regs.iter() {
+            if value.reference == Some(reference) {
+                places.push((Place::Register { frame: index, reg: reg.number() }, value.nullable));
+            }
+        }
+        for (slot, held) in frame.stack.slots().iter().enumerate() {
+            if held.is_spill() && held.spilled.reference == Some(reference) {
+                let off = -8 * (slot as i32 + 1);
+                places.push((Place::Stack { frame: index, off }, held.spilled.nullable));
+            }
+        }
+    }
+    places
+}
+
+/// An `r0` that is overwritten and then only handed back was overwritten by `return`, not by a mistake with a
+/// variable: the fault is that the program returns.
+fn tell_return_values(walk: &Walk<'_>, events: &mut [Event]) {
+    for event in events {
+        let EventKind::Lost { how, .. } = &mut event.kind else { continue };
+        let Loss::Overwritten(Place::Register { reg: 0, .. }) = how else { continue };
+        if leads_straight_to_exit(walk, event.pc) {
+            *how = Loss::ReturnValue;
+        }
+    }
+}
+
+fn leads_straight_to_exit(walk: &Walk<'_>, pc: Pc) -> bool {
+    let mut at = pc;
+    for _ in 0..walk.layout.len() {
+        match walk.layout.insn(at) {
+            Some(Insn::Exit) => return true,
+            Some(Insn::Ja { off }) => at = Pc((i64::from(at.0) + 1 + i64::from(*off)).max(0) as u32),
+            Some(insn @ (Insn::Mov { .. } | Insn::LoadImm64 { .. })) => at = Pc(at.0 + insn.slots()),
+            _ => return false,
+        }
+    }
+    false
+}

@@ -1,0 +1,73 @@
+//! How much stack the deepest chain of calls takes.
+
+use belay_isa::{CallTarget, Insn, Pc};
+
+use crate::fault::{Check, Fault};
+use crate::state::{MAX_FRAMES, STACK_SIZE};
+use crate::walk::Walk;
+
+/// Frames are rounded up to this many bytes (measured: with the JIT on).
+const FRAME_ALIGNMENT: u32 = 16;
+/// Most stack below a function that makes a tail call.
+const TAIL_CALL_STACK: u32 = 256;
+
+/// Checks every chain of calls from the entry.
+pub(crate) fn check_stack_depth(walk: &Walk<'_>) -> Check {
+    let calls = calls(walk);
+    let mut chain = vec![Link { function: 0, next: 0, below: 0 }];
+    while let Some(top) = chain.last_mut() {
+        let function = top.function;
+        let total = top.below + frame_size(walk, function);
+        if i64::from(total) > STACK_SIZE {
+            return Err(Fault::StackTotal { calls: chain.len(), size: total }.into());
+        }
+        let Some(&callee) = calls[function].get(top.next) else {
+            chain.pop();
+            continue;
+        };
+        top.next += 1;
+        if chain.len() >= MAX_FRAMES {
+            return Err(Fault::CallDepth { frames: chain.len() + 1 }.into());
+        }
+        if total >= TAIL_CALL_STACK && walk.tail_callers.contains(&callee) {
+            return Err(Fault::TailCallStack { size: total }.into());
+        }
+        chain.push(Link { function: callee, next: 0, below: total });
+    }
+    Ok(())
+}
+
+/// One function of the chain under way.
+struct Link {
+    function: usize,
+    /// The next of its calls to follow.
+    next: usize,
+    /// Stack taken by its callers.
+    below: u32,
+}
+
+fn frame_size(walk: &Walk<'_>, function: usize) -> u32 {
+    walk.stack_depths[function].max(1).next_multiple_of(FRAME_ALIGNMENT)
+}
+
+/// The functions that each function calls.
+fn calls(walk: &Walk<'_>) -> Vec<Vec<usize>> {
+    let functions = &walk.layout.functions;
+    functions
+        .iter()
+        .map(|function| {
+            let mut callees: Vec<usize> = (function.start..function.end)
+                .filter_map(|at| match walk.layout.insn(Pc(at))? {
+                    Insn::Call(CallTarget::Local(off)) => {
+                        let to = i64::from(at) + 1 + i64::from(*off);
+                        walk.layout.function_at(Pc(u32::try_from(to).ok()?))
+                    }
+                    _ => None,
+                })
+                .collect();
+            callees.sort_unstable();
+            callees.dedup();
+            callees
+        })
+        .collect()
+}

@@ -1,0 +1,254 @@
+//! The abstract state of a program at one instruction: call stack, registers, stack bytes, references.
+
+use belay_isa::{Pc, Reg};
+
+use crate::reference::References;
+use crate::value::{Ghost, Id, Kind, PacketRange, Pointer, RefId, Registers, Value};
+
+/// Size of a frame's stack in bytes.
+pub(crate) const STACK_SIZE: i64 = 512;
+/// Most frames on the call stack.
+pub(crate) const MAX_FRAMES: usize = 8;
+/// Bytes of a stack slot.
+pub(crate) const SLOT_SIZE: usize = 8;
+
+/// What one byte of the stack holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Byte {
+    /// Never written.
+    Uninit,
+    /// Part of the slot's spilled value.
+    Spill,
+    /// Something.
+    Misc,
+    /// Zero.
+    Zero,
+}
+
+/// Eight aligned bytes of the stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    /// The bytes, lowest address first.
+    pub(crate) bytes: [Byte; SLOT_SIZE],
+    /// The value spilled here; it fills the first bytes, those that are [`Byte::Spill`].
+    pub(crate) spilled: Value,
+}
+
+impl Slot {
+    fn uninit() -> Slot {
+        Slot { bytes: [Byte::Uninit; SLOT_SIZE], spilled: Value::uninit() }
+    }
+
+    /// How many bytes the spilled value fills; 0 if there is none.
+    pub(crate) fn spill_size(&self) -> usize {
+        self.bytes.iter().take_while(|b| **b == Byte::Spill).count()
+    }
+
+    /// Whether a value is spilled here.
+    pub(crate) fn is_spill(&self) -> bool {
+        self.bytes[0] == Byte::Spill
+    }
+
+    /// Forgets the spilled value; its bytes hold something.
+    pub(crate) fn scrub(&mut self) {
+        for byte in &mut self.bytes {
+            if *byte == Byte::Spill {
+                *byte = Byte::Misc;
+            }
+        }
+        self.spilled = Value::uninit();
+    }
+}
+
+/// A frame's stack, grown on demand; slot 0 is `fp-8`.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Stack {
+    slots: Vec<Slot>,
+}
+
+impl Stack {
+    /// Makes the bytes from `off` (negative) up to the frame pointer exist.
+    pub(crate) fn grow(&mut self, off: i64) {
+        let wanted = (-off).clamp(0, STACK_SIZE) as usize;
+        let slots = wanted.div_ceil(SLOT_SIZE);
+        if slots > self.slots.len() {
+            self.slots.resize(slots, Slot::uninit());
+        }
+    }
+
+    /// Which slot holds the byte at `off`, and where in it.
+    pub(crate) fn locate(off: i64) -> (usize, usize) {
+        let below = (-off - 1).clamp(0, STACK_SIZE - 1) as usize;
+        (below / SLOT_SIZE, SLOT_SIZE - 1 - below % SLOT_SIZE)
+    }
+
+    /// The slot of that index, if the stack has grown so far.
+    pub(crate) fn slot(&self, index: usize) -> Option<&Slot> {
+        self.slots.get(index)
+    }
+
+    /// The slot of that index; it must have been grown.
+    ///
+    /// # Panics
+    /// If the stack was not grown to it: a mistake of the caller, not of the program.
+    pub(crate) fn slot_mut(&mut self, index: usize) -> &mut Slot {
+        &mut self.slots[index]
+    }
+
+    /// What the byte at `off` holds.
+    pub(crate) fn byte(&self, off: i64) -> Byte {
+        let (slot, byte) = Stack::locate(off);
+        self.slots.get(slot).map_or(Byte::Uninit, |s| s.bytes[byte])
+    }
+
+    /// All slots, from the frame pointer down.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+}
+
+/// One frame of the call stack.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// Index of the function in the program.
+    pub(crate) function: usize,
+    /// The call that made the frame; `None` for the entry.
+    pub(crate) call_site: Option<Pc>,
+    /// Its registers.
+    pub(crate) regs: Registers,
+    /// Its stack.
+    pub(crate) stack: Stack,
+}
+
+impl Frame {
+    /// A frame as a call makes it: nothing readable but the frame pointer.
+    pub(crate) fn new(function: usize, call_site: Option<Pc>, index: u8) -> Frame {
+        let mut regs = Registers::uninit();
+        regs[Reg::FP] = Value::pointer(Pointer::Stack { frame: index });
+        Frame { function, call_site, regs, stack: Stack::default() }
+    }
+}
+
+/// The whole state.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// The call stack; the last frame runs.
+    pub(crate) frames: Vec<Frame>,
+    /// What is held.
+    pub(crate) references: References,
+}
+
+impl State {
+    /// The state in which a program starts.
+    pub(crate) fn entry() -> State {
+        let mut frame = Frame::new(0, None, 0);
+        frame.regs[Reg::R1] = Value::pointer(Pointer::Context);
+        State { frames: vec![frame], references: References::default() }
+    }
+
+    /// Index of the running frame.
+    pub(crate) fn depth(&self) -> usize {
+        self.frames.len() - 1
+    }
+
+    /// The running frame.
+    pub(crate) fn frame(&self) -> &Frame {
+        self.frames.last().expect("a state has a frame until its path ends")
+    }
+
+    /// The running frame, to change.
+    pub(crate) fn frame_mut(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("a state has a frame until its path ends")
+    }
+
+    /// A register of the running frame.
+    pub(crate) fn reg(&self, reg: Reg) -> &Value {
+        &self.frame().regs[reg]
+    }
+
+    /// Sets a register of the running frame.
+    pub(crate) fn set(&mut self, reg: Reg, value: Value) {
+        self.frame_mut().regs[reg] = value;
+    }
+
+    /// Every value of the state: registers and spilled slots of all frames.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
+        self.frames.iter().flat_map(|f| {
+            let spilled = f.stack.slots().iter().filter(|s| s.is_spill()).map(|s| &s.spilled);
+            f.regs.iter().map(|(_, v)| v).chain(spilled)
+        })
+    }
+
+    /// Every value of the state, to change. A slot whose value becomes a number keeps its bytes.
+    pub(crate) fn for_each_value(&mut self, mut change: impl FnMut(&mut Value)) {
+        for frame in &mut self.frames {
+            frame.regs.iter_mut().for_each(&mut change);
+            for slot in &mut frame.stack.slots {
+                if slot.is_spill() {
+                    change(&mut slot.spilled);
+                }
+            }
+        }
+    }
+
+    /// Takes away every pointer that carries the reference: it was released.
+    pub(crate) fn take_away_carriers(&mut self, id: RefId) {
+        self.for_each_value(|value| {
+            if value.reference == Some(id) {
+                let ghost = match value.ghost {
+                    Ghost::View(_) => Ghost::View(id),
+                    _ => Ghost::Owner(id),
+                };
+                *value = value.taken_away(ghost);
+            }
+        });
+    }
+
+    /// Takes away every packet pointer: the packet may have moved.
+    pub(crate) fn take_away_packet_pointers(&mut self) {
+        self.for_each_value(|value| {
+            if value.is_packet() {
+                *value = value.taken_away(Ghost::Packet);
+            }
+        });
+    }
+
+    /// Settles every copy of a pointer that was checked for NULL: all values tied by `id`.
+    ///
+    /// If it is NULL and `id` itself names a reference, nothing was acquired: the obligation goes. (Another view
+    /// of a socket has an id of its own: that the view is NULL says nothing about the socket.)
+    pub(crate) fn settle_null_check(&mut self, id: Id, is_null: bool) {
+        if is_null {
+            self.references.release(RefId(id));
+        }
+        self.for_each_value(|value| {
+            if !(value.nullable && value.id == id) {
+                return;
+            }
+            if is_null {
+                *value = Value::constant(0);
+            } else {
+                value.nullable = false;
+                value.id = 0;
+            }
+        });
+    }
+
+    /// The packet pointers that share a variable part with `id` are known to reach `range` bytes.
+    pub(crate) fn widen_packet_range(&mut self, id: Id, meta: bool, range: u32) {
+        self.for_each_value(|value| {
+            if value.id != id {
+                return;
+            }
+            let known = match &mut value.kind {
+                Kind::Pointer(Pointer::Packet(known)) if !meta => known,
+                Kind::Pointer(Pointer::PacketMeta(known)) if meta => known,
+                _ => return,
+            };
+            match known {
+                PacketRange::Known(old) => *old = (*old).max(range),
+                _ => *known = PacketRange::Known(range),
+            }
+        });
+    }
+}

@@ -1,0 +1,271 @@
+//! What a register or a stack slot holds.
+//!
+//! A [`Value`] is a number ([`Kind::Scalar`]), a pointer, or nothing that may be read. Of a pointer, `off` is the
+//! constant part of its offset and `scalar` the variable part, as in Linux. Three ids tie values to each other:
+//!
+//! - `id` links values that are known to be the same: equal numbers, copies of one pointer that is not yet
+//!   checked for NULL, packet pointers that share a variable part;
+//! - `reference` names the obligation that the pointer carries;
+//! - `ghost` names what the value *was* before a call took it away. It changes no verdict; it tells a use after
+//!   release from a plain mistake.
+
+use std::fmt;
+
+use belay_isa::Reg;
+use belay_spec::SockKind;
+
+use crate::scalar::Scalar;
+
+/// Ties values together; 0 is "not tied".
+pub(crate) type Id = u32;
+
+/// Identifies a reference on one path; shown to users as `#1`, `#2` in the order of acquisition.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RefId(pub u32);
+
+impl fmt::Display for RefId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many bytes behind a packet pointer are known to be there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PacketRange {
+    /// At least this many, counted from the pointer's variable part.
+    Known(u32),
+    /// The pointer is known to equal the end of the packet, or to lie behind it.
+    AtEnd,
+    /// The pointer is known to lie behind the end of the packet.
+    BeyondEnd,
+}
+
+/// What a pointer points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pointer {
+    /// The context.
+    Context,
+    /// The stack of the frame with that index.
+    Stack {
+        /// Index in the call stack, 0 for the entry.
+        frame: u8,
+    },
+    /// Packet bytes.
+    Packet(PacketRange),
+    /// Metadata before the packet.
+    PacketMeta(PacketRange),
+    /// End of the packet; only compared, never followed.
+    PacketEnd,
+    /// The map of that index itself.
+    Map(u32),
+    /// The value of the map of that index.
+    MapValue(u32),
+    /// The key of the map of that index, in a callback.
+    #[allow(dead_code, reason = "callbacks make it; they are not modelled yet")]
+    MapKey(u32),
+    /// Memory that a helper handed out.
+    Memory {
+        /// Its size in bytes.
+        size: u32,
+        /// Whether it is a ring-buffer record, which only the ring-buffer helpers release.
+        record: bool,
+    },
+    /// A view of a socket.
+    Socket(SockKind),
+    /// `struct bpf_flow_keys`.
+    FlowKeys,
+    /// Buffer of a writable raw tracepoint.
+    TracepointBuffer,
+    /// A function of this program.
+    Function(u32),
+}
+
+/// Number, pointer or nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Never written, or taken away by a call: must not be read.
+    Uninit,
+    /// A number.
+    Scalar,
+    /// A pointer.
+    Pointer(Pointer),
+}
+
+/// What a value was before a call took it away.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Ghost {
+    /// Nothing of interest.
+    #[default]
+    None,
+    /// A pointer that carried this reference.
+    Owner(RefId),
+    /// Another view of the object of this reference (`bpf_tcp_sock`, `bpf_sk_fullsock`).
+    View(RefId),
+    /// A packet pointer, before the packet moved.
+    Packet,
+}
+
+/// What a register or a stack slot holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    /// Number, pointer or nothing.
+    pub(crate) kind: Kind,
+    /// May be NULL instead.
+    pub(crate) nullable: bool,
+    /// Constant part of a pointer's offset; of a number, the constant by which it exceeds its linked base.
+    pub(crate) off: i32,
+    /// The number, or the variable part of a pointer's offset.
+    pub(crate) scalar: Scalar,
+    /// Ties this value to others.
+    pub(crate) id: Id,
+    /// Whether `id` ties a number at the distance `off` (a sum with a constant) instead of by equality.
+    pub(crate) linked_by_sum: bool,
+    /// The obligation that this pointer carries.
+    pub(crate) reference: Option<RefId>,
+    /// What it was.
+    pub(crate) ghost: Ghost,
+}
+
+impl Value {
+    /// Nothing that may be read.
+    pub(crate) fn uninit() -> Value {
+        Value {
+            kind: Kind::Uninit,
+            nullable: false,
+            off: 0,
+            scalar: Scalar::unknown(),
+            id: 0,
+            linked_by_sum: false,
+            reference: None,
+            ghost: Ghost::None,
+        }
+    }
+
+    /// A number of which this is known.
+    pub(crate) fn number(scalar: Scalar) -> Value {
+        Value { kind: Kind::Scalar, scalar, ..Value::uninit() }
+    }
+
+    /// A number of which nothing is known.
+    pub(crate) fn unknown() -> Value {
+        Value::number(Scalar::unknown())
+    }
+
+    /// A known number.
+    pub(crate) fn constant(value: u64) -> Value {
+        Value::number(Scalar::constant(value))
+    }
+
+    /// A pointer to the start of something.
+    pub(crate) fn pointer(pointer: Pointer) -> Value {
+        Value { kind: Kind::Pointer(pointer), scalar: Scalar::constant(0), ..Value::uninit() }
+    }
+
+    /// The same, but NULL is possible too; copies share `id`, so that checking one checks all.
+    pub(crate) fn maybe(self, id: Id) -> Value {
+        Value { nullable: true, id, ..self }
+    }
+
+    /// What it points to, if it is a pointer.
+    pub(crate) fn as_pointer(&self) -> Option<Pointer> {
+        match self.kind {
+            Kind::Pointer(pointer) => Some(pointer),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a pointer, NULL or not.
+    pub(crate) fn is_pointer(&self) -> bool {
+        matches!(self.kind, Kind::Pointer(_))
+    }
+
+    /// Whether it is a number.
+    pub(crate) fn is_scalar(&self) -> bool {
+        self.kind == Kind::Scalar
+    }
+
+    /// Whether it may be read.
+    pub(crate) fn is_init(&self) -> bool {
+        self.kind != Kind::Uninit
+    }
+
+    /// The number, if it is one and known.
+    pub(crate) fn as_constant(&self) -> Option<u64> {
+        if self.is_scalar() { self.scalar.as_constant() } else { None }
+    }
+
+    /// Whether it is the number zero: NULL.
+    pub(crate) fn is_null(&self) -> bool {
+        self.as_constant() == Some(0)
+    }
+
+    /// Whether it is a pointer into the packet or its metadata, or the end of the packet.
+    pub(crate) fn is_packet(&self) -> bool {
+        matches!(self.kind, Kind::Pointer(Pointer::Packet(_) | Pointer::PacketMeta(_) | Pointer::PacketEnd))
+    }
+
+    /// What remains of it after a call took it away: a number that nobody knows.
+    pub(crate) fn taken_away(&self, ghost: Ghost) -> Value {
+        Value { ghost, ..Value::unknown() }
+    }
+
+    /// The kernel log's name for its type: `scalar`, `sock_or_null`, `map_value`.
+    pub(crate) fn type_name(&self) -> String {
+        let base = match self.kind {
+            Kind::Uninit => "?",
+            Kind::Scalar => "scalar",
+            Kind::Pointer(pointer) => match pointer {
+                Pointer::Context => "ctx",
+                Pointer::Stack { .. } => "fp",
+                Pointer::Packet(_) => "pkt",
+                Pointer::PacketMeta(_) => "pkt_meta",
+                Pointer::PacketEnd => "pkt_end",
+                Pointer::Map(_) => "map_ptr",
+                Pointer::MapValue(_) => "map_value",
+                Pointer::MapKey(_) => "map_key",
+                Pointer::Memory { record: true, .. } => "ringbuf_mem",
+                Pointer::Memory { record: false, .. } => "mem",
+                Pointer::Socket(kind) => kind.name(),
+                Pointer::FlowKeys => "flow_keys",
+                Pointer::TracepointBuffer => "tp_buffer",
+                Pointer::Function(_) => "func",
+            },
+        };
+        if self.nullable { format!("{base}_or_null") } else { base.to_string() }
+    }
+}
+
+/// The eleven registers of a frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Registers([Value; 11]);
+
+impl Registers {
+    /// All unreadable.
+    pub(crate) fn uninit() -> Registers {
+        Registers([Value::uninit(); 11])
+    }
+
+    /// All of them, `r0` first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Reg, &Value)> {
+        self.0.iter().enumerate().filter_map(|(n, v)| Some((Reg::new(n as u8)?, v)))
+    }
+
+    /// All of them, to change.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.iter_mut()
+    }
+}
+
+impl std::ops::Index<Reg> for Registers {
+    type Output = Value;
+
+    fn index(&self, reg: Reg) -> &Value {
+        &self.0[reg.index()]
+    }
+}
+
+impl std::ops::IndexMut<Reg> for Registers {
+    fn index_mut(&mut self, reg: Reg) -> &mut Value {
+        &mut self.0[reg.index()]
+    }
+}

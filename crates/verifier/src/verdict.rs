@@ -1,0 +1,153 @@
+//! From a program to its verdict.
+
+use std::time::{Duration, Instant};
+
+use belay_isa::Pc;
+use belay_object::{Attach, MapDef, Object, Program};
+use belay_spec::Release;
+
+use crate::explore::{INSTRUCTION_LIMIT, Stats, explore};
+use crate::fault::{Code, Fault, Stop};
+use crate::layout::Layout;
+use crate::replay::{Event, EventKind, Loss, replay};
+use crate::stack_depth::check_stack_depth;
+use crate::verified::Verified;
+use crate::walk::Walk;
+
+/// What a program is judged against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// The kernel release.
+    pub release: Release,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { release: Release::LATEST }
+    }
+}
+
+/// The verdict, and what it cost.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// Accepted, rejected, or not modelled.
+    pub verdict: Verdict,
+    /// How much was walked.
+    pub stats: Stats,
+    /// Time of the verification alone.
+    pub time: Duration,
+}
+
+/// What Belay says of a program.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// The kernel would load it.
+    Accept(Box<Verified>),
+    /// The kernel would refuse it.
+    Reject(Box<Rejection>),
+    /// The program uses something that Belay does not model: no verdict.
+    Unsupported {
+        /// What it is, `callbacks (bpf_loop)`.
+        what: String,
+        /// Where it was met.
+        pc: Option<Pc>,
+    },
+}
+
+/// Why and where a program is refused, and how a run gets there.
+#[derive(Debug, Clone)]
+pub struct Rejection {
+    /// The stable code.
+    pub code: Code,
+    /// What is wrong; its `Display` is the kernel's line.
+    pub fault: Fault,
+    /// The instruction that cannot be allowed.
+    pub pc: Pc,
+    /// What happened on the way, in order.
+    pub events: Vec<Event>,
+}
+
+/// Judges one program of an object.
+pub fn verify(object: &Object, program: &Program, options: &Options) -> Judgement {
+    let started = Instant::now();
+    let (verdict, stats) = judge(object, program, options);
+    Judgement { verdict, stats, time: started.elapsed() }
+}
+
+fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Stats) {
+    let nothing = Stats::default();
+    let hook = match &program.attach {
+        Attach::Hook(hook) => *hook,
+        Attach::Unmodelled { prog_type, attach_type } => {
+            let what = format!("program type {prog_type}, attach type {attach_type}");
+            return (Verdict::Unsupported { what, pc: None }, nothing);
+        }
+        Attach::Unknown => {
+            let what = format!("the section name `{}`", program.section);
+            return (Verdict::Unsupported { what, pc: None }, nothing);
+        }
+    };
+    let layout = match Layout::of(program) {
+        Ok(layout) => layout,
+        Err(stop) => return (without_path(stop), nothing),
+    };
+    let gpl = is_gpl_compatible(&object.license);
+    let maps: &[MapDef] = &object.maps;
+    let mut walk = Walk::new(program, maps, &layout, hook, options.release, gpl);
+    match explore(&mut walk).and_then(|stats| match check_stack_depth(&walk) {
+        Ok(()) => Ok(stats),
+        Err(stop) => Err((crate::explore::Failure { stop, pc: Pc(0), decisions: Vec::new() }, stats)),
+    }) {
+        Ok(stats) => {
+            let touches = walk.touches;
+            let verified =
+                Verified { program: program.clone(), maps: maps.to_vec(), release: options.release, touches };
+            (Verdict::Accept(Box::new(verified)), stats)
+        }
+        Err((failure, stats)) => {
+            let verdict = match failure.stop {
+                Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
+                Stop::Fault(fault) => {
+                    let mut again = Walk::new(program, maps, &layout, hook, options.release, gpl);
+                    let events = replay(&mut again, &failure.decisions, INSTRUCTION_LIMIT);
+                    let code = code_of(&fault, &events);
+                    Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events }))
+                }
+            };
+            (verdict, stats)
+        }
+    }
+}
+
+/// A refusal that needs no path.
+fn without_path(stop: Stop) -> Verdict {
+    match stop {
+        Stop::Unsupported(what) => Verdict::Unsupported { what, pc: None },
+        Stop::Fault(fault) => {
+            let pc = match *fault {
+                Fault::JumpRange { from, .. } => from,
+                Fault::JumpMiddle { to } => to,
+                Fault::Unreachable { pc } => pc,
+                _ => Pc(0),
+            };
+            Verdict::Reject(Box::new(Rejection { code: fault.code(), fault: *fault, pc, events: Vec::new() }))
+        }
+    }
+}
+
+/// A leak whose last copy was overwritten has a code of its own: releasing later would not have been possible.
+fn code_of(fault: &Fault, events: &[Event]) -> Code {
+    let Fault::Leak { reference: leaked, .. } = fault else { return fault.code() };
+    let overwritten = events.iter().any(|event| {
+        matches!(&event.kind, EventKind::Lost { reference, how: Loss::Overwritten(_) } if reference == leaked)
+    });
+    if overwritten && fault.code() == Code("S0101") { Code("S0102") } else { fault.code() }
+}
+
+/// The licences that the kernel counts as compatible with the GPL.
+fn is_gpl_compatible(license: &str) -> bool {
+    matches!(
+        license,
+        "GPL" | "GPL v2" | "GPL and additional rights" | "Dual BSD/GPL" | "Dual MIT/GPL" | "Dual MPL/GPL"
+    )
+}

@@ -1,0 +1,302 @@
+//! One step of one path: what an instruction does to the abstract state.
+//!
+//! [`Walk`] holds what all paths of a program share. It knows nothing of the order in which paths are explored
+//! (`explore`) nor of how a failure is told (`replay`); both drive it with [`Walk::step`].
+
+use std::collections::BTreeSet;
+
+use belay_isa::{AtomicOp, CallTarget, Imm64, Insn, Pc, Reg, Size, Src, Width};
+use belay_object::{MapDef, Program};
+use belay_spec::{Hook, Release, ReturnRange};
+
+use crate::branch::Ways;
+use crate::call::scratch_caller_saved;
+use crate::fault::{Check, Fault, Leave, Stop};
+use crate::layout::Layout;
+use crate::memory::{Action, At};
+use crate::scalar::Scalar;
+use crate::state::State;
+use crate::value::{Ghost, Id, Pointer, Value};
+use crate::verified::Touch;
+
+/// Where a path goes after an instruction.
+pub(crate) enum Next {
+    /// On, at one place.
+    Goto(Pc),
+    /// Two ways: the state given is for `fall`, the one here for `taken`.
+    Fork { taken: (Pc, Box<State>), fall: Pc },
+    /// The program ends here.
+    End,
+}
+
+/// What all paths of one program share.
+pub(crate) struct Walk<'p> {
+    pub(crate) program: &'p Program,
+    pub(crate) maps: &'p [MapDef],
+    pub(crate) layout: &'p Layout,
+    pub(crate) hook: &'static Hook,
+    pub(crate) release: Release,
+    pub(crate) gpl_compatible: bool,
+    /// What each instruction touches, as far as it was walked.
+    pub(crate) touches: Vec<Touch>,
+    /// Deepest stack byte of each function.
+    pub(crate) stack_depths: Vec<u32>,
+    /// Functions that make tail calls.
+    pub(crate) tail_callers: BTreeSet<usize>,
+    next_id: Id,
+}
+
+impl<'p> Walk<'p> {
+    pub(crate) fn new(
+        program: &'p Program,
+        maps: &'p [MapDef],
+        layout: &'p Layout,
+        hook: &'static Hook,
+        release: Release,
+        gpl_compatible: bool,
+    ) -> Walk<'p> {
+        Walk {
+            program,
+            maps,
+            layout,
+            hook,
+            release,
+            gpl_compatible,
+            touches: vec![Touch::None; layout.len()],
+            stack_depths: vec![0; layout.functions.len()],
+            tail_callers: BTreeSet::new(),
+            next_id: 0,
+        }
+    }
+
+    /// An id that nothing else has.
+    pub(crate) fn fresh_id(&mut self) -> Id {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// The map of that index.
+    pub(crate) fn map(&self, index: u32) -> Check<&'p MapDef> {
+        self.maps.get(index as usize).ok_or_else(|| {
+            Fault::Program { kernel: format!("fd {index} is not pointing to valid bpf_map") }.into()
+        })
+    }
+
+    /// A register that holds something.
+    pub(crate) fn readable<'s>(&self, state: &'s State, reg: Reg) -> Check<&'s Value> {
+        let value = state.reg(reg);
+        if value.is_init() {
+            return Ok(value);
+        }
+        let fault = Fault::Unreadable { reg };
+        Err(match self.lost_ghost(state, value) {
+            Ghost::None => fault.into(),
+            ghost => Fault::UseAfter { reg, ghost, kernel: fault.to_string() }.into(),
+        })
+    }
+
+    /// Refuses to write the frame pointer.
+    pub(crate) fn writable(&self, reg: Reg) -> Check {
+        if reg == Reg::FP { Err(Fault::FramePointer.into()) } else { Ok(()) }
+    }
+
+    /// Performs the instruction at `pc` on the state.
+    pub(crate) fn step(&mut self, state: &mut State, pc: Pc) -> Check<Next> {
+        let Some(&insn) = self.layout.insn(pc) else {
+            return Err(Fault::JumpRange { from: pc, to: i64::from(pc.0) }.into());
+        };
+        match insn {
+            Insn::Alu { op, width, dst, src } => self.alu(state, op, width, dst, src)?,
+            Insn::Neg { width, dst } => {
+                let value = *self.readable(state, dst)?;
+                self.writable(dst)?;
+                let result = if value.is_scalar() { value.scalar.neg(width) } else { Scalar::unknown() };
+                state.set(dst, Value::number(result));
+            }
+            Insn::Mov { width, dst, src } => self.mov(state, width, dst, src)?,
+            Insn::MovSx { width, bits, dst, src } => self.mov_sign_extended(state, width, bits, dst, src)?,
+            Insn::Endian { op, bits, dst } => {
+                let value = *self.readable(state, dst)?;
+                self.writable(dst)?;
+                state.set(dst, Value::number(value.scalar.byte_swap(op, bits)));
+            }
+            Insn::Load { size, signed, dst, base, off } => {
+                self.readable(state, base)?;
+                self.writable(dst)?;
+                let at = At { pc, base, off: i64::from(off), size };
+                let value = self.access(state, at, Action::Load)?;
+                let value = if signed && value.is_scalar() {
+                    Value::number(value.scalar.extend_loaded(size, true))
+                } else {
+                    value
+                };
+                state.set(dst, value);
+            }
+            Insn::Store { size, base, off, src } => {
+                if let Src::Reg(reg) = src {
+                    self.readable(state, reg)?;
+                }
+                self.readable(state, base)?;
+                let action = match src {
+                    Src::Reg(reg) => Action::StoreReg(reg),
+                    Src::Imm(imm) => Action::StoreImm(imm),
+                };
+                self.access(state, At { pc, base, off: i64::from(off), size }, action)?;
+            }
+            Insn::Atomic { op, size, base, off, src } => {
+                self.atomic(state, op, At { pc, base, off: i64::from(off), size }, src)?;
+            }
+            Insn::LoadImm64 { dst, value } => {
+                self.writable(dst)?;
+                let value = self.wide_constant(pc, value)?;
+                state.set(dst, value);
+            }
+            Insn::LoadAbs { .. } => self.packet_load(state, None)?,
+            Insn::LoadInd { src, .. } => self.packet_load(state, Some(src))?,
+            Insn::Ja { off } => return Ok(Next::Goto(jump(pc, i64::from(off)))),
+            Insn::Jal { off } => return Ok(Next::Goto(jump(pc, i64::from(off)))),
+            Insn::Branch { op, width, dst, src, off } => {
+                let target = jump(pc, i64::from(off));
+                let fall = Pc(pc.0 + 1);
+                return Ok(match self.compare(state, op, width, dst, src)? {
+                    Ways::One(true) => Next::Goto(target),
+                    Ways::One(false) => Next::Goto(fall),
+                    Ways::Both(taken) => Next::Fork { taken: (target, taken), fall },
+                });
+            }
+            Insn::Call(CallTarget::Helper(id)) => self.call_helper(state, pc, id)?,
+            Insn::Call(CallTarget::Local(off)) => return self.call_local(state, pc, off).map(Next::Goto),
+            Insn::Exit if state.depth() > 0 => return self.return_to_caller(state).map(Next::Goto),
+            Insn::Exit => {
+                self.check_nothing_held(state, Leave::Exit)?;
+                self.check_return(state)?;
+                return Ok(Next::End);
+            }
+            Insn::Call(CallTarget::Kfunc { .. }) => {
+                return Err(Stop::unsupported("kernel functions (kfuncs)"));
+            }
+            Insn::CallX { .. } => return Err(Fault::Decode { kernel: "unknown opcode 8d".into() }.into()),
+            Insn::AddrSpaceCast { .. } => return Err(Stop::unsupported("address space casts (arenas)")),
+            Insn::LoadAcquire { .. } | Insn::StoreRelease { .. } => {
+                return Err(Stop::unsupported("load-acquire and store-release"));
+            }
+            Insn::MayGoto { .. } => return Err(Stop::unsupported("`may_goto`")),
+        }
+        Ok(Next::Goto(Pc(pc.0 + insn.slots())))
+    }
+
+    fn wide_constant(&self, pc: Pc, value: Imm64) -> Check<Value> {
+        Ok(match value {
+            Imm64::Value(number) => Value::constant(number),
+            Imm64::Map(index) | Imm64::MapIndex(index) => {
+                self.map(index as u32)?;
+                Value::pointer(Pointer::Map(index as u32))
+            }
+            Imm64::MapValue(index, off) | Imm64::MapIndexValue(index, off) => {
+                let map = self.map(index as u32)?;
+                let (off, size) = (off as u32, map.value_size);
+                if map.kind.0 != 2 || off >= size {
+                    let kernel = format!("invalid access to map value pointer, value_size={size} off={off}");
+                    return Err(Fault::Program { kernel }.into());
+                }
+                Value { off: off as i32, ..Value::pointer(Pointer::MapValue(index as u32)) }
+            }
+            Imm64::Func(off) => {
+                let target = (i64::from(pc.0) + 1 + i64::from(off)) as u32;
+                Value::pointer(Pointer::Function(target))
+            }
+            Imm64::BtfId(..) => return Err(Stop::unsupported("kernel variables (ksyms)")),
+        })
+    }
+
+    /// Reads, changes and writes memory in one; some forms hand the old value out.
+    fn atomic(&mut self, state: &mut State, op: AtomicOp, at: At, src: Reg) -> Check {
+        self.readable(state, src)?;
+        let fetched = match op {
+            AtomicOp::Cmpxchg => {
+                self.readable(state, Reg::R0)?;
+                Some(Reg::R0)
+            }
+            AtomicOp::Xchg => Some(src),
+            AtomicOp::Add { fetch }
+            | AtomicOp::Or { fetch }
+            | AtomicOp::And { fetch }
+            | AtomicOp::Xor { fetch } => fetch.then_some(src),
+        };
+        let base = *self.readable(state, at.base)?;
+        if let Some(reg) = fetched {
+            self.writable(reg)?;
+        }
+        let refused = matches!(
+            base.as_pointer(),
+            Some(
+                Pointer::Context
+                    | Pointer::Packet(_)
+                    | Pointer::PacketMeta(_)
+                    | Pointer::FlowKeys
+                    | Pointer::Socket(_)
+            )
+        );
+        if refused && !base.nullable {
+            return Err(Fault::AtomicTarget { reg: at.base, found: base.type_name() }.into());
+        }
+        let old = self.access(state, at, Action::Load)?;
+        self.access(state, at, Action::Update)?;
+        if let Some(reg) = fetched {
+            let old = if at.size == Size::W && old.is_scalar() {
+                Value::number(old.scalar.mov(Width::W32))
+            } else {
+                old
+            };
+            state.set(reg, old);
+        }
+        Ok(())
+    }
+
+    /// `LD_ABS`, `LD_IND`: load packet bytes, or end the program with 0 if they are not there.
+    fn packet_load(&mut self, state: &mut State, index: Option<Reg>) -> Check {
+        if !self.hook.packet_loads() {
+            return Err(Fault::PacketLoadHook.into());
+        }
+        if state.depth() > 0 {
+            return Err(Stop::unsupported("`LD_ABS` and `LD_IND` in a called function"));
+        }
+        let context = *self.readable(state, Reg::R6)?;
+        self.check_nothing_held(state, Leave::PacketLoad)?;
+        if context.as_pointer() != Some(Pointer::Context) {
+            return Err(Fault::PacketLoadContext.into());
+        }
+        if let Some(reg) = index {
+            self.readable(state, reg)?;
+        }
+        self.constant_offset(Reg::R6, &context, false)?;
+        scratch_caller_saved(state);
+        state.set(Reg::R0, Value::unknown());
+        Ok(())
+    }
+
+    /// What the program hands back must be what its hook understands.
+    fn check_return(&self, state: &State) -> Check {
+        let result = self.readable(state, Reg::R0)?;
+        let ReturnRange::Within(min, max) = self.hook.return_range(self.release) else { return Ok(()) };
+        if !result.is_scalar() {
+            return Err(Fault::ReturnPointer { found: result.type_name() }.into());
+        }
+        // Some hooks judge the register, some its lower half; a value in range is in range either way.
+        let (smin, smax) = (result.scalar.smin(), result.scalar.smax());
+        if smin >= i64::from(min) && smax <= i64::from(max) {
+            return Ok(());
+        }
+        let kernel = if smin == i64::MIN && smax == i64::MAX {
+            "unknown scalar value".to_string()
+        } else {
+            format!("smin={smin} smax={smax}")
+        };
+        Err(Fault::ReturnRange { kernel, min, max }.into())
+    }
+}
+
+/// The target of a jump; the layout has checked that it exists.
+fn jump(pc: Pc, off: i64) -> Pc {
+    Pc((i64::from(pc.0) + 1 + off) as u32)
+}
