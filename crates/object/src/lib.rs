@@ -16,6 +16,7 @@ mod maps;
 mod program;
 mod reader;
 mod section;
+mod text;
 
 pub use error::{Error, ErrorKind, Place};
 pub use program::{

@@ -10,7 +10,7 @@ use crate::externs::kconfig::KernelConfig;
 use crate::externs::{self, Externs};
 use crate::maps::{self, Maps};
 use crate::program::{BrokenProgram, Object};
-use crate::{datasec, link};
+use crate::{datasec, link, text};
 
 /// What the object is read for.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,11 @@ impl Object {
     /// What makes the whole object useless: it is neither ELF nor text, its BTF is malformed, a map's definition is wrong.
     /// A fault that concerns one program puts that program into [`Object::broken`].
     pub fn parse(path: &str, bytes: &[u8], options: &Options) -> Result<Object, Error> {
-        read_elf(path, bytes, options).map_err(|fault| fault.at(path))
+        let object = match bytes.starts_with(b"\x7fELF") {
+            true => read_elf(path, bytes, options),
+            false => text::read(path, bytes),
+        };
+        object.map_err(|fault| fault.at(path))
     }
 }
 
@@ -92,7 +96,7 @@ fn license(elf: &Elf<'_>) -> String {
 }
 
 /// libbpf's name of an object: the file's, up to its first dot.
-fn object_name(path: &str) -> &str {
+pub(crate) fn object_name(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.split('.').next().unwrap_or(file)
 }

@@ -1,6 +1,8 @@
 //! Data sections as maps: one value, as large as the section, holding its bytes.
 
-use super::{Addresses, MMAPABLE, Maps, READ_ONLY_PROG, kind};
+use belay_spec::MapKind;
+
+use super::{Addresses, MMAPABLE, Maps, READ_ONLY_PROG};
 use crate::btf::{Btf, Kind, Linkage};
 use crate::elf::{Elf, Section};
 use crate::error::{ErrorKind, Fault};
@@ -40,7 +42,7 @@ fn define(section: &Section<'_>, btf: Option<&Btf>, object_name: &str) -> Result
         Fault::new(ErrorKind::Map, format!("{} bytes do not fit in a map's value", section.size))
             .section(section.name)
     })?;
-    let mut def = MapDef::new(section.name, kind::ARRAY, 4, size, 1);
+    let mut def = MapDef::new(section.name, MapKind::ARRAY, 4, size, 1);
     def.kernel_name = kernel_name(object_name, section.name);
     def.origin = MapOrigin::Data;
     def.contents = Some(section.data.to_vec()).filter(|bytes| !bytes.is_empty());
@@ -64,7 +66,7 @@ fn has_visible_variable(btf: &Btf, section: &str) -> bool {
 
 /// Variables in arena memory lie at the start of the object's one arena.
 fn arena(maps: &mut Maps, index: usize, section: &Section<'_>) -> Result<(), Fault> {
-    let arena = maps.defs.iter().position(|m| m.kind == kind::ARENA);
+    let arena = maps.defs.iter().position(|m| m.kind == MapKind::ARENA);
     let map = arena.ok_or_else(|| {
         Fault::new(ErrorKind::Map, "variables lie in an arena and the object defines none")
             .section(section.name)

@@ -6,7 +6,7 @@
 
 use belay_spec::MapKind;
 
-use super::{Addresses, MapDef, Maps, blank, kind};
+use super::{Addresses, MapDef, Maps, blank};
 use crate::btf::{Btf, Kind, Member, TypeId};
 use crate::elf::{Elf, Home, Section};
 use crate::error::{ErrorKind, Fault};
@@ -133,7 +133,7 @@ fn describe(btf: &Btf, ty: TypeId, name: &str, outer: bool) -> Result<Described,
                 };
                 // The kernel's form of such a value is a file descriptor.
                 set_size(&mut def.value_size, 4, "value")?;
-                if kind::holds_maps(def.kind) {
+                if def.kind.holds_maps() {
                     if !outer {
                         return Err(fault("an inner map holds maps itself".to_owned()));
                     }
@@ -142,7 +142,7 @@ fn describe(btf: &Btf, ty: TypeId, name: &str, outer: bool) -> Result<Described,
                         _ => return Err(fault("`values` is no array of pointers to maps".to_owned())),
                     };
                     def.inner = Some(Box::new(describe(btf, to, &format!("{name}.inner"), false)?.def));
-                } else if def.kind != kind::PROG_ARRAY {
+                } else if def.kind != MapKind::PROG_ARRAY {
                     let why =
                         "only maps of maps and program arrays have initial `values`, and `type` comes first";
                     return Err(fault(why.to_owned()));

@@ -13,21 +13,6 @@ use crate::elf::Elf;
 use crate::error::{ErrorKind, Fault};
 use crate::program::{MapDef, MapOrigin};
 
-/// `enum bpf_map_type`, where the object reader must tell one from another.
-pub(crate) mod kind {
-    use belay_spec::MapKind;
-
-    pub(crate) const ARRAY: MapKind = MapKind(2);
-    pub(crate) const PROG_ARRAY: MapKind = MapKind(3);
-    pub(crate) const ARRAY_OF_MAPS: MapKind = MapKind(12);
-    pub(crate) const HASH_OF_MAPS: MapKind = MapKind(13);
-    pub(crate) const ARENA: MapKind = MapKind(33);
-
-    pub(crate) fn holds_maps(kind: MapKind) -> bool {
-        kind == ARRAY_OF_MAPS || kind == HASH_OF_MAPS
-    }
-}
-
 /// `BPF_F_RDONLY_PROG`: programs cannot write it.
 const READ_ONLY_PROG: u32 = 1 << 7;
 /// `BPF_F_MMAPABLE`: user space can map its memory.
@@ -114,7 +99,7 @@ impl Maps {
 /// The `.kconfig` map, with its contents.
 pub(crate) fn kconfig(object_name: &str, contents: Vec<u8>, btf: Option<&Btf>) -> MapDef {
     let size = u32::try_from(contents.len()).unwrap_or(u32::MAX);
-    let mut def = MapDef::new(".kconfig", kind::ARRAY, 4, size, 1);
+    let mut def = MapDef::new(".kconfig", MapKind::ARRAY, 4, size, 1);
     def.kernel_name = data::kernel_name(object_name, ".kconfig");
     def.flags = READ_ONLY_PROG;
     def.origin = MapOrigin::Kconfig;
