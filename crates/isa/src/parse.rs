@@ -175,17 +175,15 @@ impl<'t, 'a> Parser<'t, 'a> {
         if name == "pc" && self.at_sign() {
             return Ok(Insn::Call(CallTarget::Local(self.imm32()?)).into());
         }
-        let id = if self.eat("#") { Some(self.imm32()?) } else { None };
-        match (name, id) {
-            ("kfunc", Some(id)) => {
-                let btf = if self.eat("@") { self.int16()? } else { 0 };
-                Ok(Insn::Call(CallTarget::Kfunc { id, btf }).into())
-            }
-            _ => {
-                let symbol = Symbol { kind: SymbolKind::Callee { id }, column: token.column, text: name };
-                Ok(Statement { insn: Insn::Call(CallTarget::Helper(0)), symbol: Some(symbol) })
-            }
+        if name == "kfunc" && self.eat("[") {
+            let id = self.integer(i32::MIN, i32::MAX)?;
+            self.punct("]")?;
+            let btf = if self.eat("@") { self.int16()? } else { 0 };
+            return Ok(Insn::Call(CallTarget::Kfunc { id, btf }).into());
         }
+        let id = if self.eat("#") { Some(self.imm32()?) } else { None };
+        let symbol = Symbol { kind: SymbolKind::Callee { id }, column: token.column, text: name };
+        Ok(Statement { insn: Insn::Call(CallTarget::Helper(0)), symbol: Some(symbol) })
     }
 
     // Memory.

@@ -2,7 +2,7 @@
 //!
 //! Where the two differ, LLVM's text is the norm: `goto +5` for Linux's `goto pc+5`, `(r2 - 8)` for `(r2 -8)`. Where LLVM
 //! prints one text for two instructions, Linux's tells them apart: `call 84` is a helper, `call pc+3` a function of this
-//! program. Forms for which neither has a text of its own (`map[3]`, `kfunc#12@1`) follow `bpftool`.
+//! program. Forms for which neither has a text of its own (`map[3]`, `kfunc[12]@1`) follow `bpftool`.
 
 use std::fmt;
 
@@ -72,8 +72,8 @@ impl fmt::Display for CallTarget {
         match *self {
             CallTarget::Helper(id) => write!(f, "{id}"),
             CallTarget::Local(distance) => write!(f, "pc{distance:+}"),
-            CallTarget::Kfunc { id, btf: 0 } => write!(f, "kfunc#{id}"),
-            CallTarget::Kfunc { id, btf } => write!(f, "kfunc#{id}@{btf}"),
+            CallTarget::Kfunc { id, btf: 0 } => write!(f, "kfunc[{id}]"),
+            CallTarget::Kfunc { id, btf } => write!(f, "kfunc[{id}]@{btf}"),
         }
     }
 }
