@@ -16,6 +16,7 @@ mod load;
 mod log;
 mod map;
 mod netns;
+mod population;
 mod run;
 mod symbols;
 mod sys;
@@ -29,6 +30,7 @@ pub use load::{
 pub use log::{Stats, reason};
 pub use map::{Exist, Map, MapError, Maps};
 pub use netns::{NetNs, NetNsError};
+pub use population::{Population, PopulationError};
 pub use run::{TestRun, TestRunResult, test_run};
 pub use sys::Errno;
 pub use verify::{LoadedObject, LoadedProgram, Verdict, verify_object, verify_programs};

@@ -1,4 +1,5 @@
-//! The system calls that this crate makes: `bpf(2)`, `unshare(2)`, `setns(2)`, `uname(2)`. The only unsafe file.
+//! The system calls that this crate makes: `bpf(2)`, `unshare(2)`, `setns(2)`, `uname(2)`, `setsockopt(2)`. The only
+//! unsafe file.
 //!
 //! Each function takes slices and descriptors and builds the kernel's attribute from them, so the one obligation of
 //! `bpf(2)`, that every address in the attribute is valid for the length beside it, is discharged here by borrows
@@ -239,4 +240,14 @@ pub(crate) fn page_size() -> u32 {
     // SAFETY: reads a constant of the system.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u32::try_from(size).unwrap_or(4096)
+}
+
+/// `setsockopt(2)` with a number.
+pub(crate) fn set_option(socket: BorrowedFd<'_>, level: i32, option: i32, value: i32) -> Result<(), Errno> {
+    let size = libc::socklen_t::try_from(size_of::<i32>()).unwrap_or(4);
+    // SAFETY: the kernel reads `size` bytes of a live local variable; the descriptor is borrowed, so open.
+    match unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size) } {
+        0 => Ok(()),
+        _ => Err(Errno::last()),
+    }
 }
