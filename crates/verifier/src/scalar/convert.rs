@@ -35,7 +35,7 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// The lowest `bits` bits, sign-extended to `width`, the upper half cleared by the 32-bit form (`movsx`; signed
-    /// loads are the 64-bit form). `bits` is below the width.
+    /// loads are the 64-bit form). `bits` is at most that of the lower half.
     ///
     /// Linux does not normalize the 64-bit result, and neither does this: the bits stay unknown where the range
     /// crosses zero.

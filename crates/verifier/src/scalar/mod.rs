@@ -3,13 +3,13 @@
 //! A [`Scalar`] stands for a set of 64-bit words. It is the reduced product of five components: the bits
 //! ([`Tnum`]), an unsigned and a signed range of the register, and an unsigned and a signed range of its lower half
 //! ([`Bounds`]). A word is a member when every component allows it; [`ScalarOf::normalize`] lets each component learn
-//! from the others without changing the set.
+//! from the others, and loses no member.
 //!
 //! Two promises, each with its own tests:
 //!
 //! - **Sound.** The result of an operator contains the result of every pair of members; a branch decision holds for
 //!   every pair of members; a refinement loses no pair that takes the branch. Tested on *all* values of a small width
-//!   (`exhaustive`) and on random members at 64 bits (`random`). The domain is generic over [`Wide`] for this.
+//!   (`tests::exhaustive`) and on random members at 64 bits (`tests::random`). The domain is generic over [`Wide`] for this.
 //! - **No more and no less precise than Linux 6.18.** More precision would accept programs that the kernel rejects.
 //!   `tests/scalar_kernel.rs` compares every component with what the running kernel's log prints.
 
@@ -21,6 +21,9 @@ mod display;
 mod normalize;
 mod tnum;
 mod word;
+
+#[cfg(test)]
+mod tests;
 
 pub use bounds::Bounds;
 pub use branch::{Consistency, Outcome};

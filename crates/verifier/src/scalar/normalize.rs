@@ -13,8 +13,9 @@ use super::word::{Wide, Word};
 const ROUNDS: usize = 3;
 
 impl<W: Wide> ScalarOf<W> {
-    /// Tightens every component by the others. The set of members stays the same; when it is empty, some range may
-    /// (but need not) come out with its ends crossed: see [`ScalarOf::is_contradictory`].
+    /// Tightens every component by the others. No member is lost, and none is won but for one rule of Linux that
+    /// forgets a little (`sign_extension_without_sign`). When there is no member, some range may (but need not) come
+    /// out with its ends crossed: see [`ScalarOf::is_contradictory`].
     pub fn normalize(&mut self) {
         self.ranges_from_bits();
         for _ in 0..ROUNDS {
@@ -85,7 +86,9 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// A register that holds a sign-extended half, as after a signed load, and whose half is known not to be negative,
-    /// is that half.
+    /// is that half. Linux takes the half's range in place of the register's, even where the register's was the
+    /// narrower one (measured: bits `(0x0; 0x8000000000000001)` and the signed range `-64424509441 ..= 0` have only 0 in
+    /// common, and become `0 ..= 1`).
     fn sign_extension_without_sign(&mut self) {
         let least = W::of_low_signed(W::Half::SIGNED_MIN).signed();
         let greatest = W::of_low_signed(W::Half::SIGNED_MAX).signed();
