@@ -52,7 +52,7 @@ fn read_elf(path: &str, bytes: &[u8], options: &Options) -> Result<Object, Fault
     if let Some(contents) = externs.kconfig.clone() {
         maps.push(maps::kconfig(name, contents, btf.as_ref()));
     }
-    let core = Core::new(btf.as_ref(), &ext);
+    let core = Core::new(btf.as_ref(), &ext, options.kernel_btf.clone());
     let linked = link::link(&elf, btf.as_ref(), &ext, &maps, &externs, core)?;
 
     let (mut programs, mut broken) = (Vec::new(), Vec::new());

@@ -35,7 +35,6 @@ pub(crate) struct LineInfo {
 
 /// What the compiler asks to be patched for the running kernel's types.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "CO-RE comes next")]
 pub(crate) struct CoreRelocation {
     pub(crate) slot: u32,
     pub(crate) ty: TypeId,

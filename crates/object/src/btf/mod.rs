@@ -11,11 +11,11 @@ mod parse;
 mod types;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use build::Rewrite;
-pub(crate) use ext::{Ext, LineInfo};
-pub use types::{Enumerator, Kind, Linkage, Member, Members, Param, Records, SectionVar, Type};
+pub(crate) use ext::{CoreRelocation, Ext, LineInfo};
+pub use types::{Enumerator, Kind, Linkage, Member, Members, Param, Record, Records, SectionVar, Type};
 
 /// How many references a walk follows before it gives up: libbpf's limit too.
 pub const MAX_DEPTH: u32 = 32;
@@ -61,6 +61,20 @@ impl Btf {
     /// The bytes, as `BPF_BTF_LOAD` takes them.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The running kernel's types, from `/sys/kernel/btf/vmlinux`; read once.
+    ///
+    /// # Errors
+    /// The file cannot be read or is malformed: why, in words.
+    pub fn running_kernel() -> Result<Arc<Btf>, String> {
+        const PATH: &str = "/sys/kernel/btf/vmlinux";
+        static KERNEL: OnceLock<Result<Arc<Btf>, String>> = OnceLock::new();
+        let read = || {
+            let bytes = std::fs::read(PATH).map_err(|e| format!("`{PATH}`: {e}"))?;
+            Btf::parse(PATH, bytes).map(Arc::new).map_err(|e| e.to_string())
+        };
+        KERNEL.get_or_init(read).clone()
     }
 
     /// How many types there are, `void` included: ids are below it.

@@ -1,6 +1,9 @@
 //! A type, decoded: its kind and what belongs to it.
 
+use std::marker::PhantomData;
+
 use super::{Btf, TypeId};
+use sealed::Form;
 
 /// A type.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +212,31 @@ pub struct Records<'a, T> {
     btf: &'a Btf,
     data: &'a [u8],
     size: usize,
-    read: fn(&'a Btf, &'a [u8]) -> T,
+    form: Form,
+    record: PhantomData<T>,
+}
+
+/// A record that can be read; only this module's are.
+pub trait Record<'a>: sealed::Read<'a> {}
+
+impl<'a, T: sealed::Read<'a>> Record<'a> for T {}
+
+mod sealed {
+    use super::Btf;
+
+    /// How a kind's records are encoded, where the kind alone does not say.
+    #[derive(Clone, Copy)]
+    pub enum Form {
+        Plain,
+        /// With the kind flag: members have bit sizes, enumerators are signed.
+        Flagged,
+        /// Enumerators of 64 bits.
+        Wide,
+    }
+
+    pub trait Read<'a>: Sized {
+        fn read(btf: &'a Btf, record: &'a [u8], form: Form) -> Self;
+    }
 }
 
 impl<T> Clone for Records<'_, T> {
@@ -226,7 +253,7 @@ impl<T> std::fmt::Debug for Records<'_, T> {
     }
 }
 
-impl<'a, T> Records<'a, T> {
+impl<T> Records<'_, T> {
     /// How many there are, at most 65,535.
     pub fn len(&self) -> usize {
         self.data.len() / self.size
@@ -236,17 +263,19 @@ impl<'a, T> Records<'a, T> {
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
+}
 
+impl<'a, T: Record<'a>> Records<'a, T> {
     /// The one of that index.
     pub fn get(&self, index: usize) -> Option<T> {
         let start = index.checked_mul(self.size)?;
-        Some((self.read)(self.btf, self.data.get(start..start.checked_add(self.size)?)?))
+        Some(T::read(self.btf, self.data.get(start..start.checked_add(self.size)?)?, self.form))
     }
 
     /// All, in the order of their declaration.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let (btf, read) = (self.btf, self.read);
-        self.data.chunks_exact(self.size).map(move |record| read(btf, record))
+        let (btf, form) = (self.btf, self.form);
+        self.data.chunks_exact(self.size).map(move |record| T::read(btf, record, form))
     }
 }
 
@@ -284,6 +313,7 @@ pub(super) fn decode(btf: &Btf, id: TypeId) -> Type<'_> {
     let third = word(record, 2);
     let tail = tail_len(number, vlen).and_then(|len| record.get(12..12 + len as usize)).unwrap_or_default();
     let to = TypeId(third);
+    let form = if flag { Form::Flagged } else { Form::Plain };
     let kind = match number {
         1 => {
             let (first, encoding) = (word(tail, 0), word(tail, 0) >> 24);
@@ -293,38 +323,34 @@ pub(super) fn decode(btf: &Btf, id: TypeId) -> Type<'_> {
         2 => Kind::Ptr(to),
         3 => Kind::Array { element: TypeId(word(tail, 0)), index: TypeId(word(tail, 1)), len: word(tail, 2) },
         4 | 5 => {
-            let read = if flag { read_member_with_bits } else { read_member };
-            let members = Records { btf, data: tail, size: 12, read };
+            let members = records(btf, tail, 12, form);
             if number == 4 {
                 Kind::Struct { size: third, members }
             } else {
                 Kind::Union { size: third, members }
             }
         }
-        6 => {
-            let read = if flag { read_signed } else { read_unsigned };
-            Kind::Enum { size: third, signed: flag, values: Records { btf, data: tail, size: 8, read } }
-        }
+        6 => Kind::Enum { size: third, signed: flag, values: records(btf, tail, 8, form) },
         7 => Kind::Fwd { union: flag },
         8 => Kind::Typedef(to),
         9 => Kind::Volatile(to),
         10 => Kind::Const(to),
         11 => Kind::Restrict(to),
         12 => Kind::Func { proto: to, linkage: linkage(vlen) },
-        13 => Kind::FuncProto { ret: to, params: Records { btf, data: tail, size: 8, read: read_param } },
+        13 => Kind::FuncProto { ret: to, params: records(btf, tail, 8, form) },
         14 => Kind::Var { ty: to, linkage: linkage(word(tail, 0)) },
-        15 => Kind::Section { size: third, vars: Records { btf, data: tail, size: 12, read: read_var } },
+        15 => Kind::Section { size: third, vars: records(btf, tail, 12, form) },
         16 => Kind::Float { size: third },
         17 => Kind::DeclTag { ty: to, component: word(tail, 0).cast_signed() },
         18 => Kind::TypeTag(to),
-        19 => Kind::Enum {
-            size: third,
-            signed: flag,
-            values: Records { btf, data: tail, size: 12, read: read_wide },
-        },
+        19 => Kind::Enum { size: third, signed: flag, values: records(btf, tail, 12, Form::Wide) },
         _ => Kind::Void,
     };
     Type { id, name: btf.string(word(record, 0)), kind }
+}
+
+fn records<'a, T>(btf: &'a Btf, data: &'a [u8], size: usize, form: Form) -> Records<'a, T> {
+    Records { btf, data, size, form, record: PhantomData }
 }
 
 fn linkage(number: u32) -> Linkage {
@@ -335,31 +361,37 @@ fn linkage(number: u32) -> Linkage {
     }
 }
 
-fn read_member<'a>(btf: &'a Btf, r: &'a [u8]) -> Member<'a> {
-    Member { name: btf.string(word(r, 0)), ty: TypeId(word(r, 1)), bit_offset: word(r, 2), bit_size: 0 }
+impl<'a> sealed::Read<'a> for Member<'a> {
+    fn read(btf: &'a Btf, r: &'a [u8], form: Form) -> Self {
+        let offset = word(r, 2);
+        let (bit_offset, bit_size) = match form {
+            Form::Flagged => (offset & 0x00ff_ffff, offset >> 24),
+            _ => (offset, 0),
+        };
+        Member { name: btf.string(word(r, 0)), ty: TypeId(word(r, 1)), bit_offset, bit_size }
+    }
 }
 
-fn read_member_with_bits<'a>(btf: &'a Btf, r: &'a [u8]) -> Member<'a> {
-    let offset = word(r, 2);
-    Member { bit_offset: offset & 0x00ff_ffff, bit_size: offset >> 24, ..read_member(btf, r) }
+impl<'a> sealed::Read<'a> for Enumerator<'a> {
+    fn read(btf: &'a Btf, r: &'a [u8], form: Form) -> Self {
+        let low = word(r, 1);
+        let value = match form {
+            Form::Plain => u64::from(low),
+            Form::Flagged => i64::from(low.cast_signed()).cast_unsigned(),
+            Form::Wide => u64::from(word(r, 2)) << 32 | u64::from(low),
+        };
+        Enumerator { name: btf.string(word(r, 0)), value }
+    }
 }
 
-fn read_signed<'a>(btf: &'a Btf, r: &'a [u8]) -> Enumerator<'a> {
-    Enumerator { name: btf.string(word(r, 0)), value: i64::from(word(r, 1).cast_signed()).cast_unsigned() }
+impl<'a> sealed::Read<'a> for Param<'a> {
+    fn read(btf: &'a Btf, r: &'a [u8], _: Form) -> Self {
+        Param { name: btf.string(word(r, 0)), ty: TypeId(word(r, 1)) }
+    }
 }
 
-fn read_unsigned<'a>(btf: &'a Btf, r: &'a [u8]) -> Enumerator<'a> {
-    Enumerator { name: btf.string(word(r, 0)), value: u64::from(word(r, 1)) }
-}
-
-fn read_wide<'a>(btf: &'a Btf, r: &'a [u8]) -> Enumerator<'a> {
-    Enumerator { name: btf.string(word(r, 0)), value: u64::from(word(r, 2)) << 32 | u64::from(word(r, 1)) }
-}
-
-fn read_param<'a>(btf: &'a Btf, r: &'a [u8]) -> Param<'a> {
-    Param { name: btf.string(word(r, 0)), ty: TypeId(word(r, 1)) }
-}
-
-fn read_var<'a>(_: &'a Btf, r: &'a [u8]) -> SectionVar {
-    SectionVar { ty: TypeId(word(r, 0)), offset: word(r, 1), size: word(r, 2) }
+impl<'a> sealed::Read<'a> for SectionVar {
+    fn read(_: &'a Btf, r: &'a [u8], _: Form) -> Self {
+        SectionVar { ty: TypeId(word(r, 0)), offset: word(r, 1), size: word(r, 2) }
+    }
 }
