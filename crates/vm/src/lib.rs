@@ -1,1 +1,37 @@
-//! To be written.
+//! Runs BPF programs.
+//!
+//! Two runners share one engine, one set of maps and one implementation of each helper. The [`Interpreter`] takes a
+//! [`belay_verifier::Verified`] program, the proof that nothing needs checking, and checks nothing. The
+//! checked interpreter takes any program, tests every access, and reports a fault or a leak with the place where it began.
+//!
+//! Programs hold host addresses, so that native code can take the interpreter's place. What follows from that (all
+//! `unsafe` of the crate, and who answers for it) is in one module, `memory`.
+//!
+//! # Invariants
+//! - No program and no input makes a runner panic; an unverified program cannot make it touch foreign memory.
+//! - Values in maps never move and are never freed while the [`Maps`] live.
+//! - A run is deterministic unless its [`Machine`] is told otherwise.
+
+#![allow(dead_code, reason = "the checked interpreter, which uses the rest, follows at once")]
+
+mod alu;
+mod context;
+mod engine;
+mod errno;
+mod helpers;
+mod interpreter;
+mod machine;
+mod maps;
+mod memory;
+mod op;
+mod packet;
+mod prepare;
+mod world;
+
+pub use errno::Errno;
+pub use interpreter::{Interpreter, Run};
+pub use machine::{Clock, Machine};
+pub use maps::{ANY, EXIST, Entry, Map, MapError, MapLimits, Maps, NOEXIST};
+pub use packet::{Metadata, Packet, PacketError};
+pub use prepare::PrepareError;
+pub use world::{Redirect, SocketLookup, Trace};

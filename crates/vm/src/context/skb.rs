@@ -1,0 +1,118 @@
+//! `__sk_buff`: what tc, cgroup and socket programs see of a packet.
+
+use super::{Form, fields, get32, get64, put32, put64};
+use crate::memory::Block;
+use crate::packet::Packet;
+
+fields! {
+    Fields of "__sk_buff" in "sched_cls" {
+        len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority, ingress_ifindex,
+        ifindex, tc_index, cb, hash, tc_classid, napi_id, tstamp, wire_len, gso_segs, gso_size, hwtstamp;
+        data, data_end, data_meta,
+    }
+}
+
+/// `pkt_type` (`<linux/if_packet.h>`): for this host, to all, to a group, to another host.
+mod pkt_type {
+    pub(super) const HOST: u32 = 0;
+    pub(super) const BROADCAST: u32 = 1;
+    pub(super) const MULTICAST: u32 = 2;
+    pub(super) const OTHERHOST: u32 = 3;
+}
+
+/// Whether a field has only 16 bits in the kernel, so that a store loses the upper half.
+pub(super) fn is_half(off: i32) -> bool {
+    let fields = Fields::get();
+    usize::try_from(off)
+        .is_ok_and(|off| [fields.tc_index, fields.tc_classid, fields.queue_mapping].contains(&off))
+}
+
+pub(super) fn fill(block: &Block, packet: &Packet, form: Form) {
+    let fields = Fields::get();
+    let known = &packet.metadata;
+    let _ = block.clear(0, block.len());
+    let header = packet.ethernet();
+    put32(block, fields.pkt_type, pkt_type(&header, known.device_address));
+    put32(block, fields.protocol, u32::from(protocol(&header)));
+    put32(block, fields.mark, known.mark);
+    put32(block, fields.queue_mapping, known.queue_mapping & 0xffff);
+    if let Some((proto, tci)) = known.vlan {
+        put32(block, fields.vlan_present, 1);
+        put32(block, fields.vlan_proto, u32::from(proto.to_be()));
+        put32(block, fields.vlan_tci, u32::from(tci));
+    }
+    put32(block, fields.priority, known.priority);
+    put32(block, fields.ingress_ifindex, known.ingress_ifindex);
+    put32(block, fields.ifindex, known.ifindex);
+    put32(block, fields.tc_index, known.tc_index & 0xffff);
+    put32(block, fields.tc_classid, known.tc_classid & 0xffff);
+    for (index, word) in known.cb.iter().enumerate() {
+        put32(block, fields.cb + 4 * index, *word);
+    }
+    put32(block, fields.hash, known.hash);
+    put32(block, fields.napi_id, known.napi_id);
+    put64(block, fields.tstamp, known.tstamp);
+    put64(block, fields.hwtstamp, known.hwtstamp);
+    if let Form::Skb { link_layer: true } = form {
+        put32(block, fields.wire_len, packet.len() as u32);
+    }
+    put32(block, fields.gso_segs, known.gso_segs);
+    put32(block, fields.gso_size, known.gso_size);
+    refresh(block, packet);
+}
+
+pub(super) fn refresh(block: &Block, packet: &Packet) {
+    let fields = Fields::get();
+    put32(block, fields.len, packet.len() as u32);
+    put64(block, fields.data, packet.data_addr());
+    put64(block, fields.data_end, packet.end_addr());
+    put64(block, fields.data_meta, packet.meta_addr());
+}
+
+pub(super) fn take_back(block: &Block, packet: &mut Packet) {
+    let fields = Fields::get();
+    let known = &mut packet.metadata;
+    known.mark = get32(block, fields.mark);
+    known.queue_mapping = get32(block, fields.queue_mapping);
+    known.priority = get32(block, fields.priority);
+    known.tc_index = get32(block, fields.tc_index);
+    known.tc_classid = get32(block, fields.tc_classid);
+    for (index, word) in known.cb.iter_mut().enumerate() {
+        *word = get32(block, fields.cb + 4 * index);
+    }
+    known.hash = get32(block, fields.hash);
+    known.tstamp = get64(block, fields.tstamp);
+}
+
+/// Sets `skb->hash`.
+pub(crate) fn set_hash(block: &Block, hash: u32) {
+    put32(block, Fields::get().hash, hash);
+}
+
+/// `skb->hash`.
+pub(crate) fn hash(block: &Block) -> u32 {
+    get32(block, Fields::get().hash)
+}
+
+/// For whom the frame is (`eth_type_trans`).
+fn pkt_type(header: &[u8; 14], device: [u8; 6]) -> u32 {
+    let Some(destination) = header.first_chunk::<6>() else { return pkt_type::HOST };
+    if *destination == [0xff; 6] {
+        pkt_type::BROADCAST
+    } else if destination[0] & 1 != 0 {
+        pkt_type::MULTICAST
+    } else if *destination == device {
+        pkt_type::HOST
+    } else {
+        pkt_type::OTHERHOST
+    }
+}
+
+/// The protocol in network order, as the field holds it: the frame's type, or for lengths (802.3) what the kernel
+/// takes them for.
+fn protocol(header: &[u8; 14]) -> u16 {
+    const ETH_P_802_2: u16 = 0x0004;
+    let [.., high, low] = *header;
+    let host = u16::from_be_bytes([high, low]);
+    if host >= 0x600 { host.to_be() } else { ETH_P_802_2.to_be() }
+}

@@ -1,0 +1,103 @@
+//! What helpers do.
+//!
+//! A helper takes the five argument registers as they are and returns `r0`. It checks nothing that the verifier proves: of
+//! pointers and sizes it takes what it is given. (Before an unverified program's call, the checked interpreter has
+//! tested the arguments against the signature in `belay-spec`.) What *values* mean (flags, lengths the packet has
+//! not, sizes that select a family) is decided here, as in Linux.
+//!
+//! One file a subject; [`TABLE`] is the only list. What is not in it does not run: preparation says so.
+
+mod map;
+mod misc;
+
+use crate::world::World;
+
+/// A helper's implementation.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    /// A function of the arguments.
+    Plain(fn(&mut World<'_>, [u64; 5]) -> u64),
+    /// `bpf_tail_call`: the engine continues in another program.
+    TailCall,
+    /// `bpf_loop`: the engine calls back.
+    Loop,
+    /// `bpf_for_each_map_elem`: likewise.
+    ForEach,
+}
+
+/// A helper that runs.
+pub(crate) struct Helper {
+    /// Its number.
+    pub(crate) id: u32,
+    /// What it does.
+    pub(crate) body: Body,
+}
+
+impl std::fmt::Debug for Helper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "helper {}", self.id)
+    }
+}
+
+/// Every helper that runs, by number.
+static TABLE: &[Helper] = &[
+    plain(1, map::lookup),
+    plain(2, map::update),
+    plain(3, map::delete),
+    plain(5, misc::time),
+    plain(6, misc::print),
+    plain(7, misc::random),
+    plain(8, misc::cpu),
+    Helper { id: 12, body: Body::TailCall },
+    plain(42, misc::zero),
+    plain(93, misc::zero),
+    plain(94, misc::zero),
+    plain(118, misc::jiffies),
+    plain(125, misc::time),
+    plain(130, map::ring_output),
+    plain(131, map::ring_reserve),
+    plain(132, map::ring_submit),
+    plain(133, map::ring_discard),
+    plain(134, map::ring_query),
+    plain(160, misc::time),
+    Helper { id: 164, body: Body::ForEach },
+    plain(177, misc::print_array),
+    Helper { id: 181, body: Body::Loop },
+    plain(182, misc::strncmp),
+    plain(195, map::lookup_percpu),
+    plain(208, misc::time),
+];
+
+const fn plain(id: u32, body: fn(&mut World<'_>, [u64; 5]) -> u64) -> Helper {
+    Helper { id, body: Body::Plain(body) }
+}
+
+/// The helper of that number, if it runs.
+pub(crate) fn by_id(id: u32) -> Option<&'static Helper> {
+    TABLE.binary_search_by_key(&id, |helper| helper.id).ok().and_then(|index| TABLE.get(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_linux_has_each() {
+        assert!(TABLE.is_sorted_by(|a, b| a.id < b.id));
+        for helper in TABLE {
+            let signature = belay_spec::Helper::by_id(helper.id).expect("a signature");
+            assert_eq!(
+                signature.effects.tail_call,
+                matches!(helper.body, Body::TailCall),
+                "{}",
+                signature.name
+            );
+            assert_eq!(
+                signature.effects.callback,
+                matches!(helper.body, Body::Loop | Body::ForEach),
+                "{}",
+                signature.name
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a run needs besides program, maps and packet: stack and context memory, clock, random numbers, CPU, sockets.
+//!
+//! A [`Machine`] is made once a thread and used for any number of runs, one at a time; a run then allocates nothing. It is
+//! deterministic unless asked otherwise: the clock stands still and the random numbers are the same in every run.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use belay_sockets::{NetnsId, SocketTable};
+
+use crate::context::CONTEXT_SIZE;
+use crate::engine::{FRAME_SIZE, MAX_FRAMES};
+use crate::memory::Block;
+
+/// Where `bpf_ktime_get_*` takes the time from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Always this many nanoseconds.
+    Fixed(u64),
+    /// The machine's clock.
+    System,
+}
+
+/// Bytes of stack for all frames.
+const STACK_SIZE: usize = FRAME_SIZE as usize * MAX_FRAMES;
+
+/// The surroundings of a run.
+#[derive(Debug)]
+pub struct Machine {
+    /// The clock of the time helpers.
+    pub clock: Clock,
+    /// Where each run's random numbers start.
+    pub seed: u64,
+    /// The CPU on which runs take place: `bpf_get_smp_processor_id`, and the values of per-CPU maps.
+    pub cpu: u32,
+    /// The sockets that lookups find.
+    pub sockets: SocketTable,
+    /// The namespace of the packet's device; the table's first if not given.
+    pub netns: Option<NetnsId>,
+    pub(crate) stack: Stack,
+    pub(crate) context: Block,
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Block({} bytes)", self.len())
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Machine::new(SocketTable::empty())
+    }
+}
+
+impl Machine {
+    /// A deterministic machine on CPU 0 with these sockets.
+    pub fn new(sockets: SocketTable) -> Machine {
+        Machine {
+            clock: Clock::Fixed(1_000_000_000),
+            seed: 0,
+            cpu: 0,
+            sockets,
+            netns: None,
+            stack: Stack::new(),
+            context: Block::zeroed(CONTEXT_SIZE),
+        }
+    }
+
+    /// Nanoseconds of the clock.
+    pub(crate) fn now(&self) -> u64 {
+        match self.clock {
+            Clock::Fixed(now) => now,
+            Clock::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
+        }
+    }
+}
+
+/// The frames of a call stack, and a word for each depth in which the index of an array's element stands while a
+/// callback looks at it.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    memory: Block,
+    /// Frames that an earlier run may have written to.
+    dirty: usize,
+}
+
+impl Stack {
+    fn new() -> Stack {
+        Stack { memory: Block::zeroed(STACK_SIZE + 8 * MAX_FRAMES), dirty: MAX_FRAMES }
+    }
+
+    /// The end of the first frame; frames go downwards.
+    pub(crate) fn top(&self) -> u64 {
+        self.memory.addr() + STACK_SIZE as u64
+    }
+
+    /// Clears what an earlier run left, so that a program that reads uninitialised stack reads the same every time.
+    pub(crate) fn reset(&mut self) {
+        let bytes = self.dirty * FRAME_SIZE as usize;
+        let _ = self.memory.clear(STACK_SIZE - bytes, bytes);
+        self.dirty = 1;
+    }
+
+    /// A frame at this depth is in use.
+    pub(crate) fn reached(&mut self, depth: usize) {
+        self.dirty = self.dirty.max((depth + 1).min(MAX_FRAMES));
+    }
+
+    /// Stores an array index for a callback called from that depth; where it lies.
+    pub(crate) fn store_key(&self, depth: usize, index: u32) -> u64 {
+        let off = STACK_SIZE + 8 * depth.min(MAX_FRAMES - 1);
+        let _ = self.memory.write(off, &index.to_le_bytes());
+        self.memory.addr() + off as u64
+    }
+}
+
+/// Random numbers: SplitMix64.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// The next 32 bits.
+    pub(crate) fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 32) as u32
+    }
+}

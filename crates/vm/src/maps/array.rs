@@ -1,0 +1,86 @@
+//! Arrays: every index exists from the start, zeroed; nothing is ever deleted.
+//!
+//! Also the storage of per-CPU arrays, of data sections, and (as numbers) of program arrays and arrays of maps.
+
+use super::storage::{EXIST, Element, ElementKey, LOCK, NOEXIST, Place, Side, Storage, Value, stride};
+use crate::errno::Errno;
+use crate::memory::Block;
+
+/// An array of values, or of one value for each CPU.
+pub(crate) struct Array {
+    values: Block,
+    value_size: usize,
+    max_entries: u32,
+    /// CPUs with a value of their own; 0 where all share one.
+    cpus: usize,
+}
+
+impl Array {
+    /// All zero. `cpus` is 0 for an array that all CPUs share.
+    pub(crate) fn new(value_size: usize, max_entries: u32, cpus: usize) -> Array {
+        let size = stride(value_size) * cpus.max(1) * max_entries as usize;
+        Array { values: Block::zeroed(size), value_size, max_entries, cpus }
+    }
+
+    fn place(&self, index: u32) -> Option<Place<'_>> {
+        let size = stride(self.value_size) * self.cpus.max(1);
+        (index < self.max_entries).then(|| Place { block: &self.values, off: index as usize * size })
+    }
+
+    fn on_cpu<'m>(&self, place: Place<'m>, side: Side) -> Place<'m> {
+        match side {
+            Side::Program(cpu) if self.cpus > 0 => {
+                place.skip(cpu.min(self.cpus - 1) * stride(self.value_size))
+            }
+            _ => place,
+        }
+    }
+}
+
+/// The index that a key of four bytes holds.
+fn index(key: &[u8]) -> u32 {
+    key.first_chunk().map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes))
+}
+
+impl Storage for Array {
+    fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
+        self.place(index(key)).map(|place| self.on_cpu(place, side))
+    }
+
+    fn update(&self, key: &[u8], value: Value<'_>, flags: u64, side: Side) -> Result<(), Errno> {
+        if flags & !LOCK > EXIST {
+            return Err(Errno::EINVAL);
+        }
+        let place = self.place(index(key)).ok_or(Errno::E2BIG)?;
+        if flags & NOEXIST != 0 {
+            return Err(Errno::EEXIST);
+        }
+        if flags & LOCK != 0 {
+            return Err(Errno::EINVAL); // no value with a spin lock is known to be one
+        }
+        match side {
+            Side::User if self.cpus > 0 => {
+                let step = stride(self.value_size);
+                for cpu in 0..self.cpus {
+                    value.write_to(place.skip(cpu * step), cpu * step, self.value_size);
+                }
+            }
+            _ => value.write_to(self.on_cpu(place, side), 0, self.value_size),
+        }
+        Ok(())
+    }
+
+    fn delete(&self, _: &[u8]) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    fn element(&self, cursor: u64, side: Side) -> Option<Element<'_>> {
+        let index = u32::try_from(cursor).ok()?;
+        let place = self.place(index)?;
+        Some(Element { key: ElementKey::Index(index), value: self.on_cpu(place, side), next: cursor + 1 })
+    }
+
+    fn cpu_stride(&self) -> usize {
+        if self.cpus > 0 { stride(self.value_size) } else { 0 }
+    }
+}

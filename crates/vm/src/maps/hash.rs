@@ -1,0 +1,409 @@
+//! Hash maps: plain, per-CPU, and with eviction of the least recently used.
+//!
+//! Buckets are linked lists through a [`Slab`] of elements. Lookups take no lock: an element's key is written before
+//! it is linked, and the end of a list names its bucket, so a reader whose element was moved to another bucket
+//! under its feet notices and starts again. Writers lock one of a fixed number of bucket groups.
+//!
+//! As in Linux, replacing a value of a shared map links a new element and frees the old one: a pointer to the old
+//! value keeps seeing the old value until the element is used again. Values of a per-CPU map are replaced in place.
+//!
+//! Which entry of a full LRU map goes is approximate in Linux and here: a hand sweeps over the elements and takes the
+//! first that was not looked up since it last came by.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::slab::{Slab, Slot};
+use super::storage::{EXIST, Element, ElementKey, LOCK, NOEXIST, Place, Side, Storage, Value, stride};
+use crate::errno::Errno;
+use crate::memory::Block;
+
+/// Words before an element's key: the link (high half: hash) and the state.
+const HEADER: usize = 2;
+/// A link that ends a list; the other bits are the bucket's number.
+const END: u32 = 1 << 31;
+/// Element state: linked into a bucket.
+const USED: u64 = 1;
+/// Element state: looked up since the hand last came by.
+const RECENT: u64 = 2;
+/// Locks, each for the buckets of its remainder.
+const LOCKS: usize = 64;
+
+/// What tells the kinds of hash map apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) key_size: usize,
+    pub(crate) value_size: usize,
+    pub(crate) max_entries: u32,
+    /// CPUs with a value of their own; 0 where all share one.
+    pub(crate) per_cpu: usize,
+    /// CPUs that may run programs.
+    pub(crate) cpus: usize,
+    /// Whether a full map makes room.
+    pub(crate) evicts: bool,
+}
+
+impl Shape {
+    /// Bytes of an element.
+    pub(crate) fn element_size(&self) -> usize {
+        HEADER * 8 + stride(self.key_size) + stride(self.value_size) * self.per_cpu.max(1)
+    }
+}
+
+/// A hash map.
+pub(crate) struct Hash {
+    shape: Shape,
+    /// First links; 0 where nothing was ever linked. One a word.
+    buckets: Block,
+    mask: u32,
+    elements: Slab,
+    locks: Box<[Mutex<()>]>,
+    entries: AtomicU32,
+    hand: AtomicU32,
+    /// The number, plus one, of the element that the last replacement left.
+    spare: AtomicU32,
+}
+
+/// A list in which an element was found.
+struct Found {
+    slot: Slot,
+    /// The element before it, if it is not the first.
+    before: Option<Slot>,
+}
+
+impl Hash {
+    /// An empty map.
+    pub(crate) fn new(shape: Shape) -> Hash {
+        let buckets = shape.max_entries.clamp(1, 1 << 24).next_power_of_two();
+        // Beyond the entries: one element a CPU for the new value of an entry that is being replaced.
+        let capacity = shape.max_entries.saturating_add(shape.cpus as u32).min(END - 1);
+        Hash {
+            shape,
+            buckets: Block::zeroed(buckets as usize * 8),
+            mask: buckets - 1,
+            elements: Slab::new(shape.element_size(), capacity),
+            locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
+            entries: AtomicU32::new(0),
+            hand: AtomicU32::new(0),
+            spare: AtomicU32::new(0),
+        }
+    }
+
+    fn lock(&self, bucket: u32) -> MutexGuard<'_, ()> {
+        // A poisoned lock guards no invariant of its own: links are written one by one.
+        self.locks[bucket as usize % LOCKS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bucket(&self, hash: u32) -> u32 {
+        hash & self.mask
+    }
+
+    /// The first link of a bucket.
+    fn head(&self, bucket: u32) -> u32 {
+        match self.buckets.word(bucket as usize).map_or(0, |word| word.load(Acquire) as u32) {
+            0 => END | bucket,
+            link => link - 1,
+        }
+    }
+
+    fn set_head(&self, bucket: u32, link: u32) {
+        if let Some(word) = self.buckets.word(bucket as usize) {
+            word.store(u64::from(link) + 1, Release);
+        }
+    }
+
+    fn header(&self, slot: Slot) -> u64 {
+        self.elements.word(slot, 0).map_or(u64::from(END), |word| word.load(Acquire))
+    }
+
+    fn set_link(&self, slot: Slot, hash: u32, link: u32) {
+        if let Some(word) = self.elements.word(slot, 0) {
+            word.store(u64::from(hash) << 32 | u64::from(link), Release);
+        }
+    }
+
+    fn state(&self, slot: Slot) -> Option<&AtomicU64> {
+        self.elements.word(slot, 1)
+    }
+
+    fn value(&self, slot: Slot, side: Side) -> Option<Place<'_>> {
+        let cpu = match side {
+            Side::Program(cpu) if self.shape.per_cpu > 0 => cpu.min(self.shape.per_cpu - 1),
+            _ => 0,
+        };
+        let skip = HEADER * 8 + stride(self.shape.key_size) + cpu * stride(self.shape.value_size);
+        Some(self.elements.place(slot)?.skip(skip))
+    }
+
+    fn key_is(&self, slot: Slot, key: &[u8]) -> bool {
+        let (words, rest) = key.as_chunks::<8>();
+        let same = |index: usize, bytes: [u8; 8]| {
+            self.elements
+                .word(slot, HEADER + index)
+                .is_some_and(|w| w.load(Relaxed) == u64::from_le_bytes(bytes))
+        };
+        words.iter().enumerate().all(|(index, word)| same(index, *word))
+            && (rest.is_empty() || same(words.len(), padded(rest)))
+    }
+
+    /// Finds a key without a lock.
+    fn find(&self, key: &[u8], hash: u32) -> Option<Slot> {
+        let bucket = self.bucket(hash);
+        loop {
+            let mut link = self.head(bucket);
+            while link & END == 0 {
+                let slot = Slot(link);
+                let header = self.header(slot);
+                if (header >> 32) as u32 == hash && self.key_is(slot, key) {
+                    return Some(slot);
+                }
+                link = header as u32;
+            }
+            // The end of another bucket's list: an element was reused while we stood on it.
+            if link & !END == bucket {
+                return None;
+            }
+        }
+    }
+
+    /// Finds, under the bucket's lock, the element that `is` accepts.
+    fn find_locked(&self, bucket: u32, is: impl Fn(Slot, u32) -> bool) -> Option<Found> {
+        let (mut before, mut link) = (None, self.head(bucket));
+        while link & END == 0 {
+            let slot = Slot(link);
+            let header = self.header(slot);
+            if is(slot, (header >> 32) as u32) {
+                return Some(Found { slot, before });
+            }
+            (before, link) = (Some(slot), header as u32);
+        }
+        None
+    }
+
+    /// Takes an element out of its list, under the bucket's lock.
+    fn unlink(&self, bucket: u32, found: &Found) {
+        let link = self.header(found.slot) as u32;
+        match found.before {
+            Some(before) => self.set_link(before, (self.header(before) >> 32) as u32, link),
+            None => self.set_head(bucket, link),
+        }
+        if let Some(state) = self.state(found.slot) {
+            state.store(0, Relaxed);
+        }
+    }
+
+    fn write_key(&self, slot: Slot, key: &[u8]) {
+        let (words, rest) = key.as_chunks::<8>();
+        let rest = (!rest.is_empty()).then(|| padded(rest));
+        for (index, word) in words.iter().copied().chain(rest).enumerate() {
+            if let Some(cell) = self.elements.word(slot, HEADER + index) {
+                cell.store(u64::from_le_bytes(word), Relaxed);
+            }
+        }
+    }
+
+    /// Writes the value of a new element; other CPUs' values become zero.
+    fn write_new(&self, slot: Slot, value: Value<'_>, side: Side) {
+        let size = self.shape.value_size;
+        let Some(first) = self.value(slot, Side::User) else { return };
+        if self.shape.per_cpu > 0 && side != Side::User {
+            let _ = first.block.clear(first.off, self.shape.per_cpu * stride(size));
+        }
+        self.write_value(slot, value, side);
+    }
+
+    fn write_value(&self, slot: Slot, value: Value<'_>, side: Side) {
+        let size = self.shape.value_size;
+        let Some(place) = self.value(slot, side) else { return };
+        match side {
+            Side::User if self.shape.per_cpu > 0 => {
+                for cpu in 0..self.shape.per_cpu {
+                    value.write_to(place.skip(cpu * stride(size)), cpu * stride(size), size);
+                }
+            }
+            _ => value.write_to(place, 0, size),
+        }
+    }
+
+    /// Counts one more entry, if there is room.
+    fn count_in(&self) -> bool {
+        let max = self.shape.max_entries;
+        self.entries.try_update(AcqRel, Acquire, |n| (n < max).then_some(n + 1)).is_ok()
+    }
+
+    fn count_out(&self) {
+        self.entries.fetch_sub(1, AcqRel);
+    }
+
+    /// An element to take a replaced entry's new value: the one that the last replacement left, or any.
+    fn take_spare(&self) -> Option<Slot> {
+        self.spare.swap(0, AcqRel).checked_sub(1).map(Slot).or_else(|| self.elements.take())
+    }
+
+    /// Keeps a replaced element for the next replacement: until then its value stays as it was.
+    fn give_spare(&self, slot: Slot) {
+        if self.spare.compare_exchange(0, slot.0 + 1, AcqRel, Relaxed).is_err() {
+            self.elements.give(slot);
+        }
+    }
+
+    /// Gives an entry a new value, under its bucket's lock.
+    fn replace(&self, bucket: u32, found: &Found, hash: u32, key: &[u8], value: Value<'_>, side: Side) {
+        let new = if self.shape.per_cpu > 0 { None } else { self.take_spare() };
+        // In place where each CPU has its own value, or when other CPUs are replacing and hold all spare elements.
+        let Some(new) = new else { return self.write_value(found.slot, value, side) };
+        self.link_new(bucket, new, hash, key, value, side);
+        if let Some(old) = self.find_locked(bucket, |slot, _| slot == found.slot) {
+            self.unlink(bucket, &old);
+        }
+        self.give_spare(found.slot);
+    }
+
+    /// Frees the element that was used least recently, as far as the hand can tell.
+    fn evict(&self) -> bool {
+        let grown = self.elements.grown().max(1);
+        for _ in 0..u64::from(grown) * 2 + 1 {
+            let slot = Slot(self.hand.fetch_add(1, Relaxed) % grown);
+            let Some(state) = self.state(slot) else { continue };
+            match state.load(Relaxed) & (USED | RECENT) {
+                USED => {
+                    let bucket = self.bucket((self.header(slot) >> 32) as u32);
+                    let guard = self.lock(bucket);
+                    if let Some(found) = self.find_locked(bucket, |candidate, _| candidate == slot) {
+                        self.unlink(bucket, &found);
+                        drop(guard);
+                        self.count_out();
+                        self.elements.give(slot);
+                        return true;
+                    }
+                }
+                recent if recent & USED != 0 => {
+                    state.fetch_and(!RECENT, Relaxed);
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+/// The last bytes of a key as a word; what is missing is zero.
+fn padded(rest: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    word
+}
+
+/// The seed is fixed: the same operations give the same order of iteration.
+fn hash_of(key: &[u8]) -> u32 {
+    use std::hash::BuildHasher;
+    foldhash::fast::FixedState::with_seed(0x6265_6c61_7921).hash_one(key) as u32
+}
+
+impl Storage for Hash {
+    fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
+        let slot = self.find(key, hash_of(key))?;
+        if self.shape.evicts
+            && side != Side::User
+            && let Some(state) = self.state(slot)
+            && state.load(Relaxed) == USED
+        {
+            // A compare-exchange, since the element may be freed meanwhile.
+            let _ = state.compare_exchange(USED, USED | RECENT, Relaxed, Relaxed);
+        }
+        self.value(slot, side)
+    }
+
+    fn update(&self, key: &[u8], value: Value<'_>, flags: u64, side: Side) -> Result<(), Errno> {
+        if flags & !LOCK > EXIST {
+            return Err(Errno::EINVAL);
+        }
+        if flags & LOCK != 0 {
+            return Err(Errno::EINVAL); // no value with a spin lock is known to be one
+        }
+        let hash = hash_of(key);
+        let bucket = self.bucket(hash);
+        loop {
+            let guard = self.lock(bucket);
+            let found = self.find_locked(bucket, |slot, other| other == hash && self.key_is(slot, key));
+            match (found, flags) {
+                (Some(_), NOEXIST) => return Err(Errno::EEXIST),
+                (None, EXIST) => return Err(Errno::ENOENT),
+                (Some(found), _) => {
+                    self.replace(bucket, &found, hash, key, value, side);
+                    return Ok(());
+                }
+                (None, _) if self.count_in() => {
+                    let Some(new) = self.elements.take() else {
+                        self.count_out();
+                        return Err(Errno::E2BIG);
+                    };
+                    self.link_new(bucket, new, hash, key, value, side);
+                    return Ok(());
+                }
+                (None, _) => {
+                    // Eviction locks another bucket: never two at a time.
+                    drop(guard);
+                    if !self.shape.evicts || !self.evict() {
+                        return Err(Errno::E2BIG);
+                    }
+                }
+            }
+        }
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<(), Errno> {
+        let hash = hash_of(key);
+        let bucket = self.bucket(hash);
+        let guard = self.lock(bucket);
+        let found = self
+            .find_locked(bucket, |slot, other| other == hash && self.key_is(slot, key))
+            .ok_or(Errno::ENOENT)?;
+        self.unlink(bucket, &found);
+        drop(guard);
+        self.count_out();
+        self.elements.give(found.slot);
+        Ok(())
+    }
+
+    fn element(&self, cursor: u64, side: Side) -> Option<Element<'_>> {
+        let (mut bucket, mut link) = ((cursor >> 32) as u32, cursor as u32);
+        loop {
+            if bucket > self.mask {
+                return None;
+            }
+            let current = if link == 0 { self.head(bucket) } else { link - 1 };
+            if current & END != 0 {
+                (bucket, link) = (bucket + 1, 0);
+                continue;
+            }
+            let slot = Slot(current);
+            let next = self.header(slot) as u32;
+            let next = if next & END == 0 {
+                u64::from(bucket) << 32 | u64::from(next + 1)
+            } else {
+                u64::from(bucket + 1) << 32
+            };
+            let key = self.elements.place(slot)?.skip(HEADER * 8);
+            return Some(Element { key: ElementKey::Stored(key), value: self.value(slot, side)?, next });
+        }
+    }
+
+    fn cpu_stride(&self) -> usize {
+        if self.shape.per_cpu > 0 { stride(self.shape.value_size) } else { 0 }
+    }
+}
+
+impl Hash {
+    /// Fills an element and makes it the first of its list, under the bucket's lock.
+    fn link_new(&self, bucket: u32, slot: Slot, hash: u32, key: &[u8], value: Value<'_>, side: Side) {
+        self.write_key(slot, key);
+        self.write_new(slot, value, side);
+        if let Some(state) = self.state(slot) {
+            state.store(USED, Relaxed);
+        }
+        self.set_link(slot, hash, self.head(bucket));
+        self.set_head(bucket, slot.0);
+    }
+}

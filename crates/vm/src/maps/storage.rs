@@ -1,0 +1,131 @@
+//! What every kind of map can do, and the places where values lie.
+//!
+//! A value has a stable address from the creation of the map until the map is dropped: no kind frees memory before
+//! that (deleted entries are reused, as in a preallocated map of Linux). So a pointer that a program got
+//! stays safe to follow whatever other runs delete meanwhile; what it finds there may be another entry's value, as in
+//! Linux.
+
+use crate::errno::Errno;
+use crate::memory::{Block, Memory};
+
+/// `BPF_ANY`: create or replace.
+pub const ANY: u64 = 0;
+/// `BPF_NOEXIST`: create only.
+pub const NOEXIST: u64 = 1;
+/// `BPF_EXIST`: replace only.
+pub const EXIST: u64 = 2;
+/// `BPF_F_LOCK`: update under the value's spin lock.
+pub(crate) const LOCK: u64 = 4;
+
+/// Where a value lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'m> {
+    pub(crate) block: &'m Block,
+    pub(crate) off: usize,
+}
+
+impl Place<'_> {
+    /// Its address.
+    pub(crate) fn addr(self) -> u64 {
+        self.block.addr() + self.off as u64
+    }
+
+    /// Copies bytes from its start; what lies outside the block is left out.
+    pub(crate) fn read(self, out: &mut [u8]) {
+        let copied = self.block.read(self.off, out);
+        debug_assert!(copied.is_some(), "a place lies in its block");
+    }
+
+    /// The first four bytes, as a number.
+    pub(crate) fn read_u32(self) -> u32 {
+        let mut bytes = [0; 4];
+        self.read(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    /// A place behind this one.
+    pub(crate) fn skip(self, bytes: usize) -> Self {
+        Place { off: self.off + bytes, ..self }
+    }
+}
+
+/// A value to be written: a user's bytes, or memory of the running program.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'v> {
+    /// Bytes.
+    Bytes(&'v [u8]),
+    /// Memory at an address, of the value's size.
+    At(Memory, u64),
+}
+
+impl Value<'_> {
+    /// Copies its first `len` bytes, from `skip` on, to a place.
+    pub(crate) fn write_to(self, to: Place<'_>, skip: usize, len: usize) {
+        match self {
+            Value::Bytes(bytes) => {
+                let bytes = bytes.get(skip..).unwrap_or_default();
+                let written = to.block.write(to.off, bytes.get(..len).unwrap_or(bytes));
+                debug_assert!(written.is_some(), "a place lies in its block");
+            }
+            Value::At(memory, addr) => memory.copy(addr.wrapping_add(skip as u64), to.addr(), len),
+        }
+    }
+}
+
+/// For whom a map operation is done: per-CPU maps hold a value for each CPU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    /// A program on that CPU: it sees its own value.
+    Program(usize),
+    /// User space: it sees the values of all CPUs, one after the other.
+    User,
+}
+
+/// The key of an element met by iteration.
+#[derive(Clone, Copy)]
+pub(crate) enum ElementKey<'m> {
+    /// An array's index.
+    Index(u32),
+    /// Bytes inside the map.
+    Stored(Place<'m>),
+}
+
+/// An element met by iteration.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'m> {
+    pub(crate) key: ElementKey<'m>,
+    /// The value of the CPU that iterates; the first CPU's for user space.
+    pub(crate) value: Place<'m>,
+    /// Where to go on.
+    pub(crate) next: u64,
+}
+
+/// One kind of map. Keys have the size that the map's definition says: the caller has seen to it.
+pub(crate) trait Storage: Send + Sync {
+    /// The value of a key; for user space, the first CPU's.
+    fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>>;
+
+    /// Creates or replaces an entry.
+    fn update(&self, key: &[u8], value: Value<'_>, flags: u64, side: Side) -> Result<(), Errno>;
+
+    /// Removes an entry.
+    fn delete(&self, key: &[u8]) -> Result<(), Errno>;
+
+    /// The element at a cursor; 0 is the first. Entries that come and go meanwhile may be met or not.
+    fn element(&self, cursor: u64, side: Side) -> Option<Element<'_>>;
+
+    /// How many bytes lie between the values of two CPUs; 0 where all CPUs share one.
+    fn cpu_stride(&self) -> usize {
+        0
+    }
+
+    /// The ring, if it is one.
+    fn ring(&self) -> Option<&super::ringbuf::Ring> {
+        None
+    }
+}
+
+/// The size of a value where values follow one another: a multiple of 8, as Linux lays them out.
+pub(crate) fn stride(value_size: usize) -> usize {
+    value_size.next_multiple_of(8)
+}

@@ -1,0 +1,87 @@
+//! The form in which programs are executed: one [`Op`] a slot, with everything resolved that preparation can resolve
+//! (jump targets, map addresses, helper bodies, context offsets).
+
+use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Reg, Size, Src, Width};
+use belay_spec::Release;
+
+use crate::context::Layout;
+use crate::helpers::Helper;
+
+/// Where a jump leads that leaves the program: no program has a slot of this number.
+pub(crate) const OUTSIDE: u32 = u32::MAX;
+
+/// What a 64-bit constant is, for the runner that asks where a pointer came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Constant {
+    /// A number.
+    Number,
+    /// The handle of the map of that index.
+    Map(u32),
+    /// An address in the value of the map of that index.
+    MapValue(u32),
+    /// The function that starts at that slot.
+    Function(u32),
+}
+
+/// Why a slot cannot be executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Invalid {
+    /// No instruction, or reserved fields are set.
+    Encoding,
+    /// The second slot of an `LD_IMM64`.
+    Middle,
+    /// Past either end of the program.
+    Outside,
+    /// A call on a full call stack.
+    Depth,
+    /// A map index that the object does not have, or a map without a direct value.
+    Map,
+    /// A helper that no kernel has.
+    Helper(i32),
+    /// An instruction that needs what Belay's runtime does not have; a kfunc, an arena, a kernel variable.
+    Unsupported(&'static str),
+}
+
+/// One executable slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    Alu { op: AluOp, width: Width, dst: Reg, src: Src },
+    Neg { width: Width, dst: Reg },
+    Mov { width: Width, dst: Reg, src: Src },
+    MovSx { width: Width, bits: u8, dst: Reg, src: Reg },
+    Endian { op: EndianOp, bits: u8, dst: Reg },
+    Load { size: Size, signed: bool, dst: Reg, base: Reg, off: i32 },
+    Store { size: Size, base: Reg, off: i32, src: Src },
+    Atomic { op: AtomicOp, size: Size, base: Reg, off: i32, src: Reg },
+    LoadAcquire { size: Size, dst: Reg, base: Reg, off: i32 },
+    StoreRelease { size: Size, base: Reg, off: i32, src: Reg },
+    Const { dst: Reg, value: u64, what: Constant },
+    LoadPacket { size: Size, index: Option<Reg>, off: i32 },
+    Jump { to: u32 },
+    Branch { op: CmpOp, width: Width, dst: Reg, src: Src, to: u32 },
+    MayGoto { to: u32 },
+    Call { to: u32 },
+    Helper(&'static Helper),
+    Exit,
+    Invalid(Invalid),
+}
+
+/// A prepared program. It names its maps by handle and address, so it runs beside the [`crate::Maps`] it was
+/// prepared with and no other.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) name: String,
+    pub(crate) ops: Box<[Op]>,
+    pub(crate) layout: Layout,
+    pub(crate) release: Release,
+    /// Whether a proof stands behind it: the interpreter tail-calls nothing else.
+    pub(crate) verified: bool,
+}
+
+impl Code {
+    /// The slot at `pc`.
+    #[inline]
+    pub(crate) fn op(&self, pc: u32) -> Op {
+        self.ops.get(pc as usize).copied().unwrap_or(Op::Invalid(Invalid::Outside))
+    }
+}

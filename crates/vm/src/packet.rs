@@ -1,0 +1,270 @@
+//! The packet that a program runs on: bytes with room before and after them, and what the kernel knows of it.
+//!
+//! Positions are offsets into one block. `mac` ≤ `data` ≤ `end`: hooks of the link layer see the Ethernet header
+//! (`data` = `mac`), those above it begin at the network header. Metadata of XDP and tc lies just before `data`.
+
+use crate::memory::Block;
+
+/// Bytes before a packet: what the kernel leaves XDP, and enough to push headers.
+const HEADROOM: usize = 256;
+/// Bytes after a packet, as far as the kernel's test runs leave.
+const TAILROOM: usize = 512;
+/// The longest packet, as long as a GSO packet can be.
+const MAX_LEN: usize = 1 << 16;
+/// The length of an Ethernet header.
+pub(crate) const ETHERNET: usize = 14;
+
+/// What the kernel knows of a packet besides its bytes. The defaults are those of a test run (`BPF_PROG_TEST_RUN`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The device that the program runs for.
+    pub ifindex: u32,
+    /// The device that the packet came in by.
+    pub ingress_ifindex: u32,
+    /// The receive queue.
+    pub rx_queue: u32,
+    /// `skb->mark`.
+    pub mark: u32,
+    /// `skb->priority`.
+    pub priority: u32,
+    /// `skb->queue_mapping`.
+    pub queue_mapping: u32,
+    /// `skb->tc_index`.
+    pub tc_index: u32,
+    /// `skb->tc_classid`.
+    pub tc_classid: u32,
+    /// `skb->hash`; 0 if it was not computed.
+    pub hash: u32,
+    /// `skb->napi_id`.
+    pub napi_id: u32,
+    /// `skb->cb`, 20 bytes for programs.
+    pub cb: [u32; 5],
+    /// `skb->tstamp`, nanoseconds.
+    pub tstamp: u64,
+    /// Hardware timestamp, nanoseconds.
+    pub hwtstamp: u64,
+    /// VLAN tag taken out of the packet: protocol (0x8100) and tag control information.
+    pub vlan: Option<(u16, u16)>,
+    /// Segments of a GSO packet; 0 or 1 for others.
+    pub gso_segs: u32,
+    /// Size of a segment.
+    pub gso_size: u32,
+    /// The device's address: decides `pkt_type`.
+    pub device_address: [u8; 6],
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Metadata {
+            ifindex: 1,
+            ingress_ifindex: 1,
+            rx_queue: 0,
+            mark: 0,
+            priority: 0,
+            queue_mapping: 0,
+            tc_index: 0,
+            tc_classid: 0,
+            hash: 0,
+            napi_id: 0,
+            cb: [0; 5],
+            tstamp: 0,
+            hwtstamp: 0,
+            vlan: None,
+            gso_segs: 0,
+            gso_size: 0,
+            device_address: [0; 6],
+        }
+    }
+}
+
+/// Why bytes are no packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PacketError {
+    /// The kernel's test runs want an Ethernet header, too.
+    #[error("a packet of {0} bytes has no Ethernet header: at least 14 are needed")]
+    Short(usize),
+    /// Longer than any packet.
+    #[error("a packet of {0} bytes is longer than 65536")]
+    Long(usize),
+}
+
+/// A packet: an Ethernet frame that a program may change.
+pub struct Packet {
+    buffer: Block,
+    mac: usize,
+    data: usize,
+    end: usize,
+    /// Metadata bytes before `data`.
+    meta: usize,
+    /// What the kernel knows of it.
+    pub metadata: Metadata,
+}
+
+impl std::fmt::Debug for Packet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packet").field("bytes", &self.bytes()).field("metadata", &self.metadata).finish()
+    }
+}
+
+impl Packet {
+    /// A packet from the bytes of an Ethernet frame.
+    ///
+    /// # Errors
+    /// If it is shorter than an Ethernet header or longer than 65536 bytes.
+    pub fn new(frame: &[u8]) -> Result<Packet, PacketError> {
+        let mut packet = Packet {
+            buffer: Block::zeroed(HEADROOM + frame.len().max(2048) + TAILROOM),
+            mac: HEADROOM,
+            data: HEADROOM,
+            end: HEADROOM,
+            meta: 0,
+            metadata: Metadata::default(),
+        };
+        packet.set(frame)?;
+        Ok(packet)
+    }
+
+    /// Replaces the bytes by another frame's; the metadata stays. Allocates only for a longer frame than ever before.
+    ///
+    /// # Errors
+    /// As for [`Packet::new`].
+    pub fn set(&mut self, frame: &[u8]) -> Result<(), PacketError> {
+        if frame.len() < ETHERNET {
+            return Err(PacketError::Short(frame.len()));
+        }
+        if frame.len() > MAX_LEN {
+            return Err(PacketError::Long(frame.len()));
+        }
+        let wanted = HEADROOM + frame.len() + TAILROOM;
+        if self.buffer.len() < wanted {
+            self.buffer = Block::zeroed(wanted);
+        }
+        (self.mac, self.data, self.end, self.meta) = (HEADROOM, HEADROOM, HEADROOM + frame.len(), 0);
+        // Room for the frame was made above.
+        let _ = self.buffer.write(HEADROOM, frame);
+        Ok(())
+    }
+
+    /// The frame, from its Ethernet header.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.copy(self.mac, self.end)
+    }
+
+    /// The bytes that the program saw last, from `data` to `data_end`.
+    pub fn data(&self) -> Vec<u8> {
+        self.copy(self.data, self.end)
+    }
+
+    fn copy(&self, from: usize, to: usize) -> Vec<u8> {
+        let mut bytes = vec![0; to.saturating_sub(from)];
+        let _ = self.buffer.read(from, &mut bytes);
+        bytes
+    }
+
+    /// Before a run: `data` at the Ethernet header, or at the network header.
+    pub(crate) fn enter(&mut self, link_layer: bool) {
+        self.meta = 0;
+        self.data = if link_layer { self.mac } else { (self.mac + ETHERNET).min(self.end) };
+    }
+
+    /// The address of `data`.
+    pub(crate) fn data_addr(&self) -> u64 {
+        self.buffer.addr() + self.data as u64
+    }
+
+    /// The address after the last byte.
+    pub(crate) fn end_addr(&self) -> u64 {
+        self.buffer.addr() + self.end as u64
+    }
+
+    /// The address of the metadata before `data`.
+    pub(crate) fn meta_addr(&self) -> u64 {
+        self.data_addr() - self.meta as u64
+    }
+
+    /// Bytes from `data` to the end.
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.data
+    }
+
+    /// Bytes of metadata.
+    pub(crate) fn meta_len(&self) -> usize {
+        self.meta
+    }
+
+    /// Sets the length of the metadata; false if there is no room for it.
+    pub(crate) fn set_meta(&mut self, len: usize) -> bool {
+        if len > self.data {
+            return false;
+        }
+        self.meta = len;
+        true
+    }
+
+    /// Bytes that can be put before the packet.
+    pub(crate) fn headroom(&self) -> usize {
+        self.data - self.meta
+    }
+
+    /// Bytes that can be put after it without a larger buffer.
+    pub(crate) fn tailroom(&self) -> usize {
+        self.buffer.len() - self.end
+    }
+
+    /// The address of `len` bytes at `off` from `data`, if they are in the packet.
+    pub(crate) fn at(&self, off: usize, len: usize) -> Option<u64> {
+        (off.checked_add(len)? <= self.len()).then(|| self.data_addr() + off as u64)
+    }
+
+    /// The offset of the Ethernet header from `data`: negative where `data` is the network header.
+    pub(crate) fn mac_off(&self) -> i64 {
+        self.mac as i64 - self.data as i64
+    }
+
+    /// The offset of the network header from `data`.
+    pub(crate) fn network_off(&self) -> i64 {
+        self.mac_off() + ETHERNET as i64
+    }
+
+    /// The address of `len` bytes at `off` from `data`, which may be negative down to the Ethernet header.
+    pub(crate) fn at_signed(&self, off: i64, len: usize) -> Option<u64> {
+        let from = (self.data as i64).checked_add(off).filter(|from| *from >= self.mac as i64)?;
+        let from = usize::try_from(from).ok()?;
+        (from.checked_add(len)? <= self.end).then(|| self.buffer.addr() + from as u64)
+    }
+
+    /// Moves `data` (and the Ethernet header with it) by `delta` bytes; negative makes the packet longer. The new bytes
+    /// are what lay there before. False, and nothing done, if there is no room or no byte left.
+    pub(crate) fn move_head(&mut self, delta: i64) -> bool {
+        let Some(data) = (self.data as i64).checked_add(delta).and_then(|d| usize::try_from(d).ok()) else {
+            return false;
+        };
+        if data < self.meta || data > self.end {
+            return false;
+        }
+        (self.data, self.mac) = (data, data);
+        true
+    }
+
+    /// Moves the end by `delta` bytes; new bytes are zero. False, and nothing done, if there is no room.
+    pub(crate) fn move_tail(&mut self, delta: i64) -> bool {
+        let Some(end) = (self.end as i64).checked_add(delta).and_then(|e| usize::try_from(e).ok()) else {
+            return false;
+        };
+        if end < self.data || end > self.buffer.len() {
+            return false;
+        }
+        if end > self.end {
+            let _ = self.buffer.clear(self.end, end - self.end);
+        }
+        self.end = end;
+        true
+    }
+
+    /// The first bytes of the frame: Ethernet addresses and type.
+    pub(crate) fn ethernet(&self) -> [u8; ETHERNET] {
+        let mut header = [0; ETHERNET];
+        let _ = self.buffer.read(self.mac, &mut header);
+        header
+    }
+}

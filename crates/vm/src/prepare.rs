@@ -1,0 +1,179 @@
+//! From slots to [`Code`]: decoding, and resolving everything that is known before the first run.
+
+use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot};
+use belay_object::Program;
+use belay_spec::{Access, Release};
+use belay_verifier::{Touch, Verified};
+
+use crate::context::Layout;
+use crate::helpers;
+use crate::maps::Maps;
+use crate::op::{Code, Constant, Invalid, OUTSIDE, Op};
+
+/// Why a program cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// It needs something that Belay's runtime does not have.
+    #[error("program `{program}`, instruction {pc}: unsupported: {what}")]
+    Unsupported {
+        /// The program.
+        program: String,
+        /// The instruction.
+        pc: Pc,
+        /// What it needs.
+        what: String,
+    },
+    /// Its hook does not run yet.
+    #[error("program `{program}`: unsupported: hook `{hook}`")]
+    Hook {
+        /// The program.
+        program: String,
+        /// Its section.
+        hook: String,
+    },
+    /// It names a map that is not among those given, or that has no value to take the address of.
+    #[error("program `{program}`, instruction {pc}: there is no such map, or it has no direct value")]
+    Map {
+        /// The program.
+        program: String,
+        /// The instruction.
+        pc: Pc,
+    },
+}
+
+/// Prepares a verified program: everything that it needs must be there.
+pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareError> {
+    let program = proof.program();
+    let layout = Layout::of(&program.attach)
+        .ok_or_else(|| PrepareError::Hook { program: program.name.clone(), hook: program.section.clone() })?;
+    let mut code = translate(program, maps, layout, proof.release());
+    code.verified = true;
+    for (pc, op) in (0..).map(Pc).zip(&mut code.ops) {
+        if let Touch::Context(_) = proof.touch(pc) {
+            *op = in_context(*op, &layout, proof.release())
+                .ok_or_else(|| unsupported(program, pc, "this access to the context".to_owned()))?;
+        }
+        match *op {
+            Op::Invalid(Invalid::Unsupported(what)) => return Err(unsupported(program, pc, what.to_owned())),
+            Op::Invalid(Invalid::Helper(id)) => {
+                let name =
+                    u32::try_from(id).ok().and_then(belay_spec::Helper::by_id).map(|helper| helper.name);
+                let what = name.map_or_else(|| format!("helper {id}"), |name| format!("helper `{name}`"));
+                return Err(unsupported(program, pc, what));
+            }
+            Op::Invalid(Invalid::Map) => return Err(PrepareError::Map { program: program.name.clone(), pc }),
+            _ => {}
+        }
+    }
+    Ok(code)
+}
+
+fn unsupported(program: &Program, pc: Pc, what: String) -> PrepareError {
+    PrepareError::Unsupported { program: program.name.clone(), pc, what }
+}
+
+/// The op for an access to the context, with the offset and size that its layout in memory asks for.
+pub(crate) fn in_context(op: Op, layout: &Layout, release: Release) -> Option<Op> {
+    Some(match op {
+        Op::Load { size, signed: false, dst, base, off } => {
+            let native = layout.load(release, off, size)?;
+            Op::Load { size: native.size, signed: false, dst, base, off: native.off }
+        }
+        Op::Store { size, base, off, src } => {
+            let access = match src {
+                belay_isa::Src::Reg(_) => Access::WriteReg,
+                belay_isa::Src::Imm(_) => Access::WriteImm,
+            };
+            let native = layout.store(release, off, size, access)?;
+            Op::Store { size: native.size, base, off: native.off, src }
+        }
+        _ => return None,
+    })
+}
+
+/// Translates every slot; what cannot be executed becomes an [`Op::Invalid`] that says why.
+pub(crate) fn translate(program: &Program, maps: &Maps, layout: Layout, release: Release) -> Code {
+    let slots = &program.slots;
+    let mut ops = Vec::with_capacity(slots.len());
+    while ops.len() < slots.len() {
+        let pc = ops.len();
+        match decode(slots, pc) {
+            Ok(insn) => {
+                ops.push(op(insn, pc, slots.len(), maps));
+                if insn.slots() == 2 {
+                    ops.push(Op::Invalid(Invalid::Middle));
+                }
+            }
+            Err(_) => ops.push(Op::Invalid(Invalid::Encoding)),
+        }
+    }
+    Code { name: program.name.clone(), ops: ops.into(), layout, release, verified: false }
+}
+
+fn decode(slots: &[Slot], pc: usize) -> Result<Insn, DecodeErrorKind> {
+    let pc = Pc(u32::try_from(pc).unwrap_or(u32::MAX));
+    belay_isa::decode(slots, pc).map_err(|error| error.kind)
+}
+
+fn op(insn: Insn, pc: usize, len: usize, maps: &Maps) -> Op {
+    let target = |off: i32| -> u32 {
+        let to = pc as i64 + 1 + i64::from(off);
+        u32::try_from(to).ok().filter(|to| (*to as usize) < len).unwrap_or(OUTSIDE)
+    };
+    match insn {
+        Insn::Alu { op, width, dst, src } => Op::Alu { op, width, dst, src },
+        Insn::Neg { width, dst } => Op::Neg { width, dst },
+        Insn::Mov { width, dst, src } => Op::Mov { width, dst, src },
+        Insn::MovSx { width, bits, dst, src } => Op::MovSx { width, bits, dst, src },
+        Insn::AddrSpaceCast { .. } => Op::Invalid(Invalid::Unsupported("address space casts (arenas)")),
+        Insn::Endian { op, bits, dst } => Op::Endian { op, bits, dst },
+        Insn::Load { size, signed, dst, base, off } => Op::Load { size, signed, dst, base, off: off.into() },
+        Insn::Store { size, base, off, src } => Op::Store { size, base, off: off.into(), src },
+        Insn::Atomic { op, size, base, off, src } => Op::Atomic { op, size, base, off: off.into(), src },
+        Insn::LoadAcquire { size, dst, base, off } => Op::LoadAcquire { size, dst, base, off: off.into() },
+        Insn::StoreRelease { size, base, off, src } => Op::StoreRelease { size, base, off: off.into(), src },
+        Insn::LoadImm64 { dst, value } => constant(value, maps, target)
+            .map_or_else(Op::Invalid, |(value, what)| Op::Const { dst, value, what }),
+        Insn::LoadAbs { size, imm } => Op::LoadPacket { size, index: None, off: imm },
+        Insn::LoadInd { size, src, imm } => Op::LoadPacket { size, index: Some(src), off: imm },
+        Insn::Ja { off } => Op::Jump { to: target(off.into()) },
+        Insn::Jal { off } => Op::Jump { to: target(off) },
+        Insn::Branch { op, width, dst, src, off } => {
+            Op::Branch { op, width, dst, src, to: target(off.into()) }
+        }
+        Insn::MayGoto { off } => Op::MayGoto { to: target(off.into()) },
+        Insn::Call(CallTarget::Helper(id)) => u32::try_from(id)
+            .ok()
+            .and_then(helpers::by_id)
+            .map_or(Op::Invalid(Invalid::Helper(id)), Op::Helper),
+        Insn::Call(CallTarget::Local(off)) => Op::Call { to: target(off) },
+        Insn::Call(CallTarget::Kfunc { .. }) => Op::Invalid(Invalid::Unsupported("kernel functions")),
+        Insn::CallX { .. } => Op::Invalid(Invalid::Unsupported("calls through a register")),
+        Insn::Exit => Op::Exit,
+    }
+}
+
+/// The number that a 64-bit immediate stands for.
+fn constant(value: Imm64, maps: &Maps, target: impl Fn(i32) -> u32) -> Result<(u64, Constant), Invalid> {
+    let map = |index: i32| {
+        let index = u32::try_from(index).map_err(|_| Invalid::Map)?;
+        maps.by_index(index as usize).map(|map| (index, map)).ok_or(Invalid::Map)
+    };
+    match value {
+        Imm64::Value(value) => Ok((value, Constant::Number)),
+        Imm64::Map(index) | Imm64::MapIndex(index) => {
+            let (index, map) = map(index)?;
+            Ok((map.handle(), Constant::Map(index)))
+        }
+        Imm64::MapValue(index, off) | Imm64::MapIndexValue(index, off) => {
+            let (index, map) = map(index)?;
+            let base = map.direct_value().ok_or(Invalid::Map)?;
+            Ok((base.wrapping_add(i64::from(off) as u64), Constant::MapValue(index)))
+        }
+        Imm64::Func(off) => {
+            let to = target(off);
+            Ok((u64::from(to), Constant::Function(to)))
+        }
+        Imm64::BtfId(..) => Err(Invalid::Unsupported("kernel variables")),
+    }
+}

@@ -1,0 +1,146 @@
+//! What the engine and the helpers reach during one run.
+
+use belay_isa::Size;
+use belay_sockets::{NetnsId, SocketId, Tuple};
+
+use crate::context::Layout;
+use crate::errno::Errno;
+use crate::machine::{Machine, Random};
+use crate::maps::{ElementKey, Map, Maps, Side};
+use crate::memory::Memory;
+use crate::packet::Packet;
+
+/// Everything outside registers and call stack.
+pub(crate) struct World<'r> {
+    pub(crate) mem: Memory,
+    pub(crate) maps: &'r Maps,
+    pub(crate) machine: &'r mut Machine,
+    pub(crate) layout: Layout,
+    pub(crate) input: Input<'r>,
+    pub(crate) random: Random,
+    pub(crate) trace: Trace,
+}
+
+/// What the program runs on.
+pub(crate) enum Input<'r> {
+    /// A packet, seen through a context.
+    Packet(&'r mut Packet),
+    /// Memory, at an address.
+    Raw(u64),
+}
+
+/// What the program did, beside its result and the packet's bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The redirect that a returned `TC_ACT_REDIRECT` or `XDP_REDIRECT` carries out: the last one asked for.
+    pub redirect: Option<Redirect>,
+    /// Copies of the packet sent elsewhere by `bpf_clone_redirect`.
+    pub clones: Vec<Redirect>,
+    /// Socket lookups, in order.
+    pub lookups: Vec<SocketLookup>,
+    /// The socket that `bpf_sk_assign` gave the packet to.
+    pub assigned: Option<SocketId>,
+    /// Lines of `bpf_trace_printk`.
+    pub printed: Vec<String>,
+}
+
+/// Where a packet is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// Out of a device, or into it (`BPF_F_INGRESS`).
+    Device {
+        /// Its index.
+        ifindex: u32,
+        /// The helper's flags.
+        flags: u64,
+    },
+    /// To the entry of a device, CPU or socket map.
+    Map {
+        /// The map's name.
+        map: String,
+        /// The key.
+        index: u64,
+        /// The helper's flags.
+        flags: u64,
+    },
+}
+
+/// One call of a socket lookup helper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketLookup {
+    /// The helper's number.
+    pub helper: u32,
+    /// The tuple asked for; none if its size was neither 12 nor 36 bytes.
+    pub tuple: Option<Tuple>,
+    /// The namespace searched; none if the argument names none.
+    pub netns: Option<NetnsId>,
+    /// The socket returned.
+    pub found: Option<SocketId>,
+}
+
+/// An element that `bpf_for_each_map_elem` hands to its callback.
+pub(crate) struct Visited {
+    pub(crate) key: u64,
+    pub(crate) value: u64,
+    pub(crate) next: u64,
+}
+
+impl<'r> World<'r> {
+    /// The address of the context.
+    pub(crate) fn context_addr(&self) -> u64 {
+        match self.input {
+            Input::Packet(_) => self.machine.context.addr(),
+            Input::Raw(addr) => addr,
+        }
+    }
+
+    /// The map of a handle, for a program on this CPU.
+    pub(crate) fn map(&self, handle: u64) -> Option<(&'r Map, Side)> {
+        Some((self.maps.by_handle(handle)?, Side::Program(self.machine.cpu as usize)))
+    }
+
+    /// The packet, for helpers of hooks that have one.
+    pub(crate) fn packet(&self) -> Result<&Packet, Errno> {
+        match &self.input {
+            Input::Packet(packet) => Ok(packet),
+            Input::Raw(_) => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Changes the packet's bounds; the context follows.
+    pub(crate) fn change_packet<T>(&mut self, change: impl FnOnce(&mut Packet) -> T) -> Result<T, Errno> {
+        let Input::Packet(packet) = &mut self.input else { return Err(Errno::EINVAL) };
+        let result = change(packet);
+        self.layout.refresh(&self.machine.context, packet);
+        Ok(result)
+    }
+
+    /// The element of a map at a cursor, with its key where a program can read it.
+    pub(crate) fn element(&mut self, map: u64, cursor: u64, depth: usize) -> Option<Visited> {
+        let (map, side) = self.map(map)?;
+        let element = map.storage().element(cursor, side)?;
+        let key = match element.key {
+            ElementKey::Stored(place) => place.addr(),
+            ElementKey::Index(index) => self.machine.stack.store_key(depth, index),
+        };
+        Some(Visited { key, value: element.value.addr(), next: element.next })
+    }
+
+    /// `LD_ABS` and `LD_IND`: a number in network order from the packet, at an offset from `data`; the kernel's
+    /// special offsets count from the link or the network header.
+    pub(crate) fn load_packet(&self, off: i32, size: Size) -> Option<u64> {
+        /// `SKF_NET_OFF`, `SKF_LL_OFF`.
+        const NETWORK: i32 = -0x10_0000;
+        const LINK: i32 = -0x20_0000;
+        let packet = self.packet().ok()?;
+        let len = size.bytes() as usize;
+        let addr = match off {
+            0.. => packet.at(off as usize, len)?,
+            NETWORK.. => packet.at_signed(packet.network_off() + i64::from(off) - i64::from(NETWORK), len)?,
+            LINK.. => packet.at_signed(packet.mac_off() + i64::from(off) - i64::from(LINK), len)?,
+            _ => return None,
+        };
+        let value = self.mem.load(addr, size);
+        Some(value.swap_bytes() >> (64 - size.bytes() * 8))
+    }
+}
