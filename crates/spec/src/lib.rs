@@ -14,6 +14,6 @@ pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
 pub use helper::{Arg, ArgKind, Effects, Helper, Resource, Ret, SizeRule};
 pub use hook::{Hook, ReturnRange};
-pub use map::MapKind;
+pub use map::{Element, Entries, MapKind, MapRules, Sizes};
 pub use release::{Release, Rule};
 pub use socket::SockKind;

@@ -49,6 +49,8 @@ pub enum SizeRule {
 pub enum ArgKind {
     /// Any initialised value.
     Any,
+    /// A number: pointers are refused.
+    Scalar,
     /// The context, unmodified.
     Context,
     /// A map, known at verification.

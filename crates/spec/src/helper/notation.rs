@@ -20,6 +20,8 @@ impl Arg {
 }
 
 pub(super) const ANY: Arg = arg(ArgKind::Any);
+/// A number, not a pointer.
+pub(super) const SCALAR: Arg = arg(ArgKind::Scalar);
 pub(super) const CTX: Arg = arg(ArgKind::Context);
 pub(super) const MAP: Arg = arg(ArgKind::Map);
 pub(super) const KEY: Arg = arg(ArgKind::MapKey);

@@ -1,5 +1,6 @@
 //! Hooks: program type plus expected attach type.
 
+mod action;
 mod helpers;
 mod table;
 
@@ -45,8 +46,11 @@ enum PacketRule {
     Read,
     /// Load, and hand them to helpers that take packet memory to read.
     ReadAndPass,
-    /// Load and store, and hand them to helpers.
+    /// Load and store, and hand them to helpers that take packet memory to read.
     Write,
+    /// Load and store, and hand them to every helper that takes memory: `cgroup_sockopt`, whose "packet" is a copy
+    /// of the option's value.
+    WriteAndPassToAll,
 }
 
 impl Hook {
@@ -112,6 +116,20 @@ impl Hook {
     /// Whether packet bytes may be handed to helpers that accept packet memory ([`crate::Effects::packet_access`]).
     pub fn packet_passable(&self) -> bool {
         self.packet >= PacketRule::ReadAndPass
+    }
+
+    /// Whether packet bytes may be handed to this helper as memory: in `cgroup_sockopt` to every helper, elsewhere to
+    /// those that accept packet memory.
+    pub fn packet_reaches(&self, helper: &Helper) -> bool {
+        match self.packet {
+            PacketRule::None | PacketRule::Read => false,
+            PacketRule::ReadAndPass | PacketRule::Write => helper.effects.packet_access,
+            PacketRule::WriteAndPassToAll => true,
+        }
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.family
     }
 }
 

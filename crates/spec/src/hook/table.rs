@@ -1,6 +1,6 @@
 //! The 44 hooks, one line each.
 
-use super::PacketRule::{self, None, Read, ReadAndPass, Write};
+use super::PacketRule::{self, None, Read, ReadAndPass, Write, WriteAndPassToAll};
 use super::ReturnRange::{self, Any, Within};
 use super::{Family, Hook};
 use crate::Context;
@@ -68,8 +68,8 @@ pub(super) static HOOKS: &[Hook] = &[
     hook("flow_dissector",                 22, 17, &SK_BUFF,                      skb::FLOW,        Family::FLOW_DISSECTOR, Any,          ReadAndPass),
     hook("cgroup_sysctl",                  23, 18, &SYSCTL,                       0,                Family::CGROUP_SYSCTL,  Within(0, 1), None),
     hook("raw_tracepoint_writable",        24,  0, &RAW_TRACEPOINT_WRITABLE_ARGS, 0,                Family::RAW_TRACEPOINT, Any,          None),
-    hook("cgroup_sockopt/getsockopt",      25, 21, &SOCKOPT,                      sockopt::GET,     Family::GETSOCKOPT,     Within(0, 1), Write),
-    hook("cgroup_sockopt/setsockopt",      25, 22, &SOCKOPT,                      sockopt::SET,     Family::SETSOCKOPT,     Within(0, 1), Write),
+    hook("cgroup_sockopt/getsockopt",      25, 21, &SOCKOPT,                      sockopt::GET,     Family::GETSOCKOPT,     Within(0, 1), WriteAndPassToAll),
+    hook("cgroup_sockopt/setsockopt",      25, 22, &SOCKOPT,                      sockopt::SET,     Family::SETSOCKOPT,     Within(0, 1), WriteAndPassToAll),
     hook("sk_lookup",                      30, 36, &SK_LOOKUP,                    0,                Family::SK_LOOKUP,      Within(0, 1), None),
     hook("syscall",                        31,  0, &SYSCALL_ARGS,                 0,                Family::SYSCALL,        Any,          None),
 ];

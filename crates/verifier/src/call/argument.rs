@@ -27,7 +27,7 @@ impl Walk<'_> {
         if arg.kind == ArgKind::Any {
             return Ok(());
         }
-        if is_packet_bytes(&value) && !(helper.effects.packet_access && self.hook.packet_passable()) {
+        if is_packet_bytes(&value) && !self.hook.packet_reaches(helper) {
             return Err(Fault::PacketToHelper { reg }.into());
         }
         if arg.nullable && value.is_null() {

@@ -1,4 +1,4 @@
-//! Map kinds.
+//! The numbers and names of map kinds.
 
 use std::fmt;
 
