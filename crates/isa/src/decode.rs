@@ -55,7 +55,6 @@ fn decode_slot(slot: Slot, next: Option<&Slot>) -> Result<Insn, Kind> {
     let row = table::form_of(slot.opcode).ok_or(Kind::UnknownOpcode(slot.opcode))?;
     if row.form == Form::Branch {
         // Linux looks at the destination of a comparison before it looks at anything else.
-        cmp_op(slot)?;
         reg(slot.dst)?;
     }
     check_reserved(row, slot)?;
@@ -84,6 +83,7 @@ fn decode_slot(slot: Slot, next: Option<&Slot>) -> Result<Insn, Kind> {
         Form::LdImm64 => decode_imm64(row, slot, next),
         Form::LdAbs => Ok(Insn::LoadAbs { size, imm }),
         Form::LdInd => Ok(Insn::LoadInd { size, src: reg(slot.src)?, imm }),
+        Form::LdxSigned if size == Size::DW => Err(Kind::UnknownOpcode(slot.opcode)),
         Form::Ldx | Form::LdxSigned => {
             let base = reg(slot.src)?;
             Ok(Insn::Load { size, signed: row.form == Form::LdxSigned, dst: reg(slot.dst)?, base, off })
@@ -112,7 +112,11 @@ fn decode_slot(slot: Slot, next: Option<&Slot>) -> Result<Insn, Kind> {
             (2, btf) => Ok(Insn::Call(CallTarget::Kfunc { id: imm, btf })),
             _ => Err(reserved(Field::Src)),
         },
-        Form::CallX => Ok(Insn::CallX { reg: reg(slot.dst)? }),
+        // Linux knows no such opcode, so it has no words for its fields.
+        Form::CallX => match (slot, Reg::new(slot.dst)) {
+            (Slot { src: 0, off: 0, imm: 0, .. }, Some(reg)) => Ok(Insn::CallX { reg }),
+            _ => Err(Kind::UnknownOpcode(slot.opcode)),
+        },
         Form::Exit => Ok(Insn::Exit),
     }
 }
@@ -151,18 +155,20 @@ fn decode_imm64(row: &FormRow, slot: Slot, next: Option<&Slot>) -> Result<Insn, 
     let low = slot.imm;
     let kind = Imm64Kind::ALL.iter().copied().find(|kind| kind.row().src == slot.src);
     let kind = kind.ok_or(Kind::UnknownImm64 { src: slot.src })?;
-    match kind.row().second {
-        Second::Unrecognized if high != 0 => return Err(Kind::UnknownImm64 { src: slot.src }),
-        Second::Ignored if high != 0 => {
-            return Err(Kind::IgnoredField { form: row.linux, field: Field::NextImm });
-        }
-        _ => {}
+    let second = kind.row().second;
+    if second == Second::Unrecognized && high != 0 {
+        return Err(Kind::UnknownImm64 { src: slot.src });
     }
+    // Linux comes to what follows only when a path does.
     if slot.off != 0 {
         return Err(Kind::ReservedField { form: row.linux, field: Field::Off });
     }
+    let dst = reg(slot.dst)?;
+    if second == Second::Ignored && high != 0 {
+        return Err(Kind::IgnoredField { form: row.linux, field: Field::NextImm });
+    }
     let value = Imm64::from_parts(kind, low, high);
-    Ok(Insn::LoadImm64 { dst: reg(slot.dst)?, value })
+    Ok(Insn::LoadImm64 { dst, value })
 }
 
 fn decode_atomic(slot: Slot, size: Size) -> Result<Insn, Kind> {
@@ -189,28 +195,25 @@ fn check_reserved(row: &FormRow, slot: Slot) -> Result<(), Kind> {
     let fields = [
         (row.dst, slot.dst == 0, Field::Dst),
         (row.src, slot.src == 0, Field::Src),
-        // An `LD_IMM64` is checked for its second slot first, for reserved fields only when a path reaches it.
-        (if row.form == Form::LdImm64 { Use::Data } else { row.off }, slot.off == 0, Field::Off),
+        (row.off, slot.off == 0, Field::Off),
         (row.imm, slot.imm == 0, Field::Imm),
     ];
-    let form = row.linux;
-    for (field_use, zero, field) in fields {
-        match field_use {
-            Use::Reserved if !zero => return Err(Kind::ReservedField { form, field }),
-            Use::Ignored if !zero => return Err(Kind::IgnoredField { form, field }),
-            _ => {}
-        }
+    // What Linux checks comes before what only we do.
+    for kind in [Use::Reserved, Use::Ignored] {
+        let fault = fields.iter().find(|(field_use, zero, _)| *field_use == kind && !zero);
+        let Some((_, _, field)) = fault else { continue };
+        let (form, field) = (row.linux, *field);
+        return Err(match kind {
+            Use::Ignored => Kind::IgnoredField { form, field },
+            _ => Kind::ReservedField { form, field },
+        });
     }
     Ok(())
 }
 
 fn alu_op(row: &FormRow, slot: Slot) -> Result<AluOp, Kind> {
-    let same_code = |op: &&AluOp| op.row().code == slot.opcode & CODE_MASK;
-    if !AluOp::ALL.iter().any(|op| same_code(&op)) {
-        return Err(Kind::UnknownOpcode(slot.opcode));
-    }
-    let op = AluOp::ALL.iter().find(|op| same_code(op) && op.row().off == slot.off);
-    op.copied().ok_or(Kind::ReservedField { form: row.linux, field: Field::Off })
+    let same = |op: &&AluOp| op.row().code == slot.opcode & CODE_MASK && op.row().off == slot.off;
+    AluOp::ALL.iter().find(same).copied().ok_or(Kind::ReservedField { form: row.linux, field: Field::Off })
 }
 
 fn cmp_op(slot: Slot) -> Result<CmpOp, Kind> {

@@ -380,10 +380,9 @@ impl<'t, 'a> Parser<'t, 'a> {
 
     fn integer<T: TryFrom<i128> + Into<i128> + Copy>(&mut self, min: T, max: T) -> Parsed<T> {
         let column = self.column();
+        // Linux prints `skb[r6 + -14]`.
+        self.eat("+");
         let negative = self.eat("-");
-        if !negative {
-            self.eat("+");
-        }
         let token = self.next("a number")?;
         let Kind::Number(magnitude) = token.kind else {
             return Err(error(token.column, format!("expected a number, found `{}`", token.text)));

@@ -369,14 +369,14 @@ pub(crate) const FORMS: &[FormRow] = &[
     row(F::Ja,         0x05, 0xff, [Zero, Zero, Data,    Zero], "BPF_JA"),
     row(F::Jal,        0x06, 0xff, [Zero, Zero, Zero,    Data], "BPF_JA"),
     row(F::Call,       0x85, 0xff, [Zero, Data, Data,    Data], "BPF_CALL"),
-    row(F::CallX,      0x8d, 0xff, [Reg,  Zero, Zero,    Zero], "BPF_CALL"),
+    row(F::CallX,      0x8d, 0xff, [Data, Data, Data,    Data], "BPF_CALLX"),
     row(F::Exit,       0x95, 0xff, [Zero, Zero, Ignored, Zero], "BPF_EXIT"),
     row(F::MayGoto,    0xe5, 0xff, [Data, Data, Data,    Data], "BPF_JCOND"),
     row(F::Branch,     0x05, 0x0f, [Reg,  Zero, Data,    Data], "BPF_JMP/JMP32"),
     row(F::Branch,     0x06, 0x0f, [Reg,  Zero, Data,    Data], "BPF_JMP/JMP32"),
     row(F::Branch,     0x0d, 0x0f, [Reg,  Reg,  Data,    Zero], "BPF_JMP/JMP32"),
     row(F::Branch,     0x0e, 0x0f, [Reg,  Reg,  Data,    Zero], "BPF_JMP/JMP32"),
-    row(F::LdImm64,    0x18, 0xff, [Reg,  Data, Zero,    Data], "BPF_LD_IMM64"),
+    row(F::LdImm64,    0x18, 0xff, [Reg,  Data, Data,    Data], "BPF_LD_IMM64"),
     row(F::LdAbs,      0x20, 0xff, [Zero, Zero, Zero,    Data], "BPF_LD_[ABS|IND]"),
     row(F::LdAbs,      0x28, 0xff, [Zero, Zero, Zero,    Data], "BPF_LD_[ABS|IND]"),
     row(F::LdAbs,      0x30, 0xff, [Zero, Zero, Zero,    Data], "BPF_LD_[ABS|IND]"),
@@ -384,9 +384,7 @@ pub(crate) const FORMS: &[FormRow] = &[
     row(F::LdInd,      0x48, 0xff, [Zero, Reg,  Zero,    Data], "BPF_LD_[ABS|IND]"),
     row(F::LdInd,      0x50, 0xff, [Zero, Reg,  Zero,    Data], "BPF_LD_[ABS|IND]"),
     row(F::Ldx,        0x61, 0xe7, [Reg,  Reg,  Data,    Zero], "BPF_LDX"),
-    row(F::LdxSigned,  0x81, 0xff, [Reg,  Reg,  Data,    Zero], "BPF_LDX"),
-    row(F::LdxSigned,  0x89, 0xff, [Reg,  Reg,  Data,    Zero], "BPF_LDX"),
-    row(F::LdxSigned,  0x91, 0xff, [Reg,  Reg,  Data,    Zero], "BPF_LDX"),
+    row(F::LdxSigned,  0x81, 0xe7, [Reg,  Reg,  Data,    Zero], "BPF_LDX"),
     row(F::LdxMode,    0x01, 0xe7, [Data, Data, Data,    Data], "BPF_LDX"),
     row(F::LdxMode,    0x21, 0xe7, [Data, Data, Data,    Data], "BPF_LDX"),
     row(F::LdxMode,    0x41, 0xe7, [Data, Data, Data,    Data], "BPF_LDX"),
@@ -400,7 +398,12 @@ pub(crate) const FORMS: &[FormRow] = &[
 
 /// The row of an opcode, or `None` when no form has it.
 pub(crate) fn form_of(opcode: u8) -> Option<&'static FormRow> {
-    FORMS.iter().find(|row| opcode & row.mask == row.opcode)
+    let code = opcode & CODE_MASK;
+    FORMS.iter().find(|row| opcode & row.mask == row.opcode).filter(|row| match row.form {
+        Form::Alu => AluOp::ALL.iter().any(|op| op.row().code == code),
+        Form::Branch => CmpOp::ALL.iter().any(|op| op.row().code == code),
+        _ => true,
+    })
 }
 
 /// The opcode of a form, with what varies inside it (operation, size, source) zero or as in the form's first row.
