@@ -119,7 +119,8 @@ pub struct Program {
     pub sleepable: bool,
     /// Handles multi-buffer packets (`.frags` sections).
     pub frags: bool,
-    /// Linked instructions. Maps are named by index, local calls are relative, kfuncs name an extern.
+    /// Linked instructions. Maps are named by index, local calls are relative, kfuncs name an extern. Where the object
+    /// has a map's descriptor or a kernel id without a relocation, `n`, there is `-1 - n`: an index of nothing.
     pub slots: Vec<Slot>,
     /// Functions in the order of their start; the first is the entry.
     pub subprograms: Vec<Subprogram>,
@@ -183,6 +184,8 @@ pub enum MapOrigin {
     Data,
     /// `.kconfig`.
     Kconfig,
+    /// `.struct_ops`: a table of functions for a kernel subsystem, laid out as the object's own type has it.
+    StructOps,
     /// Written in assembly text.
     Text,
 }
@@ -200,7 +203,7 @@ pub struct MapDef {
     pub key_size: u32,
     /// Size of a value in bytes.
     pub value_size: u32,
-    /// Capacity.
+    /// Capacity as defined; a ring buffer's still has to be rounded up to a power of two of pages.
     pub max_entries: u32,
     /// `BPF_F_*` creation flags.
     pub flags: u32,
@@ -218,7 +221,7 @@ pub struct MapDef {
     pub frozen: bool,
     /// Template of the inner map, for maps of maps.
     pub inner: Option<Box<MapDef>>,
-    /// Initial entries of maps of maps and program arrays.
+    /// Initial entries of maps of maps and program arrays; functions of `.struct_ops` tables, by byte offset.
     pub init: Vec<SlotInit>,
     /// BTF id of the key's type in the object's BTF.
     pub btf_key: Option<TypeId>,

@@ -67,27 +67,47 @@ pub(super) fn relocate(linker: &Linker<'_>, function: &Function<'_>) -> Result<B
         let offset = first + 8 * u64::from(slot);
         relocations.binary_search_by_key(&offset, |r| r.offset).is_ok()
     };
-    let mut skip = false;
-    for (slot, insn) in (0..).zip(&slots) {
-        if std::mem::take(&mut skip) {
-            continue;
+    let mut second = false;
+    for (slot, insn) in (0..).zip(&mut slots) {
+        // The second slot of a 64-bit load is no instruction.
+        let first = !std::mem::take(&mut second);
+        second = first && insn.opcode == LOAD_IMM64;
+        if first && !relocated(slot) {
+            let target = unrelocated(linker, function, slot, insn).map_err(|f| in_place(f, slot))?;
+            calls.extend(target.map(|target| Call { slot, target }));
         }
-        skip = insn.opcode == LOAD_IMM64;
-        if insn.opcode == CALL && insn.src == src::LOCAL_CALL && !relocated(slot) {
+    }
+    calls.sort_by_key(|call| call.slot);
+    Ok(Body { slots, calls })
+}
+
+/// Looks at an instruction that no relocation touches; gives the function that it names, if it names one.
+fn unrelocated(
+    linker: &Linker<'_>,
+    function: &Function<'_>,
+    slot: u32,
+    insn: &mut Slot,
+) -> Result<Option<usize>, Fault> {
+    match (insn.opcode, insn.src) {
+        (CALL, src::LOCAL_CALL) => {
             // Within one section the assembler knows the distance.
             let at = i64::from(function.start) + i64::from(slot) + i64::from(insn.imm) + 1;
             let target = u32::try_from(at).ok().and_then(|at| linker.function_at(function.section, at));
             let fault = || {
                 Fault::new(ErrorKind::Link, format!("calls offset {:#x}, where no function starts", 8 * at))
             };
-            calls.push(Call { slot, target: target.ok_or_else(|| in_place(fault(), slot))? });
-        } else if insn.opcode == LOAD_IMM64 && insn.src == src::FUNCTION && !relocated(slot) {
-            let fault = Fault::new(ErrorKind::Relocation, "loads a function's address without a relocation");
-            return Err(in_place(fault, slot));
+            target.map(Some).ok_or_else(fault)
         }
+        (LOAD_IMM64, src::FUNCTION) => {
+            Err(Fault::new(ErrorKind::Relocation, "loads a function's address without a relocation"))
+        }
+        // A descriptor or kernel id that somebody wrote by hand: it must not pass for an index of our tables.
+        (LOAD_IMM64, 1..) | (CALL, src::KERNEL_CALL) => {
+            insn.imm = insn.imm.min(!insn.imm);
+            Ok(None)
+        }
+        _ => Ok(None),
     }
-    calls.sort_by_key(|call| call.slot);
-    Ok(Body { slots, calls })
 }
 
 fn read(section: &Section<'_>, function: &Function<'_>) -> Vec<Slot> {

@@ -1,10 +1,11 @@
 //! The maps of an object, and which address of the ELF file is which map.
 //!
-//! The order is libbpf's: maps of `.maps`, legacy maps, data sections, `.kconfig`.
+//! The order is libbpf's: maps of `.maps`, legacy maps, data sections, `.struct_ops`, `.kconfig`.
 
 mod data;
 mod described;
 mod legacy;
+mod struct_ops;
 
 use belay_spec::MapKind;
 
@@ -67,6 +68,7 @@ impl Maps {
         }
         legacy::read(&mut maps, elf)?;
         data::read(&mut maps, elf, btf, object_name)?;
+        struct_ops::read(&mut maps, elf, btf)?;
         maps.places.sort_by_key(|s| (s.section, s.start));
         Ok(maps)
     }
