@@ -63,8 +63,7 @@ enum reason {
 	PASS_ERROR, // an ICMP error about something that we sent
 	PASS_TRANSIT,
 	PASS_EGRESS,
-	DROP_FIRST, // from here on: reasons to drop
-	DROP_TRUNCATED = DROP_FIRST,
+	DROP_TRUNCATED, // the first of the reasons to drop
 	DROP_MALFORMED,
 	DROP_TRANSIT,
 	DROP_NO_SOCKET,
@@ -136,7 +135,7 @@ struct event {
 	__u32 ifindex;
 	__u32 length; // of the frame
 	__u32 ethertype; // in network order
-	__u32 reason; // enum reason
+	enum reason reason;
 	struct packet packet;
 };
 
@@ -168,15 +167,16 @@ static __always_inline bool pull_headers(struct __sk_buff *skb)
 	return skb->data_end - skb->data < length && bpf_skb_pull_data(skb, length) == 0;
 }
 
-static __always_inline void count(enum reason reason, __u32 bytes)
+static __noinline int count(struct __sk_buff *skb, enum reason reason)
 {
 	__u32 index = reason;
 	struct count *entry = bpf_map_lookup_elem(&stats, &index);
 
 	if (entry) {
 		entry->packets++;
-		entry->bytes += bytes;
+		entry->bytes += skb->len;
 	}
+	return 0;
 }
 
 // Whether this CPU may still report an event in this second.
@@ -204,12 +204,12 @@ static __noinline int report(struct __sk_buff *skb, const struct packet *packet,
 	struct event *event;
 
 	if (!may_report(now)) {
-		count(EVENTS_SUPPRESSED, skb->len);
+		count(skb, EVENTS_SUPPRESSED);
 		return 0;
 	}
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
-		count(EVENTS_SUPPRESSED, skb->len);
+		count(skb, EVENTS_SUPPRESSED);
 		return 0;
 	}
 	event->time = now;
@@ -367,8 +367,8 @@ int ingress(struct __sk_buff *skb)
 		reason = DROP_MALFORMED;
 		break;
 	}
-	count(reason, skb->len);
-	if (reason < DROP_FIRST)
+	count(skb, reason);
+	if (reason < DROP_TRUNCATED)
 		return pass_action;
 	report(skb, &packet, reason);
 	return audit ? pass_action : TC_ACT_SHOT;
@@ -407,7 +407,7 @@ int egress(struct __sk_buff *skb)
 		parsed = parse(skb, &packet);
 	if (parsed == PARSED_TRANSPORT && (packet.protocol == IPPROTO_UDP || is_echo_request(&packet)))
 		remember(skb, &packet);
-	count(PASS_EGRESS, skb->len);
+	count(skb, PASS_EGRESS);
 	return pass_action;
 }
 

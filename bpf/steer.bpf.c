@@ -60,7 +60,7 @@ struct {
 	__type(value, struct count);
 } stats SEC(".maps");
 
-static __always_inline void count(struct xdp_md *ctx, enum outcome outcome)
+static __noinline int count(struct xdp_md *ctx, enum outcome outcome)
 {
 	__u32 index = outcome;
 	struct count *entry = bpf_map_lookup_elem(&stats, &index);
@@ -69,6 +69,7 @@ static __always_inline void count(struct xdp_md *ctx, enum outcome outcome)
 		entry->packets++;
 		entry->bytes += ctx->data_end - ctx->data;
 	}
+	return 0;
 }
 
 // Noinline, so that every packet pointer dies with it.

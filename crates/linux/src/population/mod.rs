@@ -2,16 +2,20 @@
 //!
 //! Listeners and UDP sockets are bound as anybody would. A TCP connection is made with `TCP_REPAIR`: it is established
 //! at once, with any peer, and nobody need answer; both sequence numbers are known, so that segments made by hand
-//! ([`segment`]) bring it from there into any other state.
+//! ([`segment`]) bring it from there into any other state. The stack may receive them late, or, while it still sets up
+//! an address, not at all: each is sent again until the kernel lists the state that it leads to.
 //!
 //! What has no outward sign and cannot be chosen (cookies, `tcp_info`, the receive queue) is left as the kernel makes it.
 
+mod listed;
 mod segment;
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use belay_sockets::{
     Device, Endpoint, Family, Namespace, NetnsId, Protocol, Reuseport, SocketInfo, SocketTable, State,
@@ -31,6 +35,13 @@ const REPAIR_OFF_QUIETLY: i32 = -1;
 /// `TCP_RECV_QUEUE` and `TCP_SEND_QUEUE` of `TCP_REPAIR_QUEUE`.
 const RECEIVE_QUEUE: i32 = 1;
 const SEND_QUEUE: i32 = 2;
+
+/// `struct tcp_repair_window`: `snd_wl1`, `snd_wnd`, `max_window`, `rcv_wnd`, `rcv_wup`. Wide open, or our FIN would wait.
+const WINDOW: [u32; 5] = [THEIRS, 0xffff, 0xffff, 0xffff, THEIRS];
+
+/// How long a segment may take to have its effect, and how often it is sent meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A network namespace that holds the sockets and devices of one namespace of a table. Dropping it closes everything.
 #[derive(Debug)]
@@ -153,7 +164,7 @@ fn socket(info: &SocketInfo, netns: &Namespace) -> io::Result<Option<Socket>> {
             }
         }
         (Protocol::Tcp, State::NewSynRecv) => {
-            receive(info, Segment { flags: SYN, sequence: THEIRS, acknowledge: 0 })?;
+            lead(info, State::SynRecv, Segment { flags: SYN, sequence: THEIRS, acknowledge: 0 })?;
             Ok(None)
         }
         (Protocol::Tcp, State::SynRecv) => Err(io::Error::new(
@@ -187,7 +198,7 @@ fn open(info: &SocketInfo, netns: &Namespace) -> io::Result<Socket> {
         socket.set_mark(info.mark)?;
     }
     if info.priority != 0 {
-        option(&socket, libc::SOL_SOCKET, libc::SO_PRIORITY, info.priority.cast_signed())?;
+        option(&socket, libc::SOL_SOCKET, libc::SO_PRIORITY, &info.priority.to_ne_bytes())?;
     }
     Ok(socket)
 }
@@ -209,7 +220,7 @@ fn udp(info: &SocketInfo, netns: &Namespace) -> io::Result<Socket> {
 /// A connection, established by decree and then led into its state.
 fn connection(info: &SocketInfo, netns: &Namespace) -> io::Result<Socket> {
     let socket = open(info, netns)?;
-    let repair = |name, value| option(&socket, libc::IPPROTO_TCP, name, value);
+    let repair = |name, value: i32| option(&socket, libc::IPPROTO_TCP, name, &value.to_ne_bytes());
     repair(libc::TCP_REPAIR, 1)?;
     for (queue, sequence) in [(SEND_QUEUE, OURS), (RECEIVE_QUEUE, THEIRS)] {
         repair(libc::TCP_REPAIR_QUEUE, queue)?;
@@ -217,30 +228,30 @@ fn connection(info: &SocketInfo, netns: &Namespace) -> io::Result<Socket> {
     }
     socket.bind(&address(info.local).into())?;
     socket.connect(&remote(info)?.into())?;
+    let window: Vec<u8> = WINDOW.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    option(&socket, libc::IPPROTO_TCP, libc::TCP_REPAIR_WINDOW, &window)?;
     repair(libc::TCP_REPAIR, REPAIR_OFF_QUIETLY)?;
 
     let close_our_side = || socket.shutdown(std::net::Shutdown::Write);
-    let theirs = |flags, acknowledge| receive(info, Segment { flags, sequence: THEIRS, acknowledge });
-    // Opens the window, or our FIN would wait for it.
-    theirs(ACK, OURS)?;
+    let theirs = |to, flags, acknowledge| lead(info, to, Segment { flags, sequence: THEIRS, acknowledge });
     // Our FIN takes one sequence number.
     match info.state {
         State::FinWait1 => close_our_side()?,
         State::FinWait2 => {
             close_our_side()?;
-            theirs(ACK, OURS + 1)?;
+            theirs(State::FinWait2, ACK, OURS + 1)?;
         }
         State::TimeWait => {
             close_our_side()?;
-            theirs(FIN | ACK, OURS + 1)?;
+            theirs(State::TimeWait, FIN | ACK, OURS + 1)?;
         }
         State::Closing => {
             close_our_side()?;
-            theirs(FIN | ACK, OURS)?;
+            theirs(State::Closing, FIN | ACK, OURS)?;
         }
-        State::CloseWait => theirs(FIN | ACK, OURS)?,
+        State::CloseWait => theirs(State::CloseWait, FIN | ACK, OURS)?,
         State::LastAck => {
-            theirs(FIN | ACK, OURS)?;
+            theirs(State::CloseWait, FIN | ACK, OURS)?;
             close_our_side()?;
         }
         _ => {}
@@ -248,9 +259,25 @@ fn connection(info: &SocketInfo, netns: &Namespace) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Sends a segment until the kernel lists the socket in the state that the segment leads to.
+fn lead(info: &SocketInfo, to: State, segment: Segment) -> io::Result<()> {
+    let (local, remote) = (address(info.local), remote(info)?);
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        receive(local, remote, segment)?;
+        for _ in 0..5 {
+            if listed::state(local, remote)? == Some(to.number()) {
+                return Ok(());
+            }
+            thread::sleep(PAUSE / 5);
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "the stack does not take the segments of its peer"))
+}
+
 /// Lets the stack receive a segment from the peer.
-fn receive(info: &SocketInfo, segment: Segment) -> io::Result<()> {
-    let (from, to) = (unmapped(remote(info)?), unmapped(address(info.local)));
+fn receive(local: SocketAddr, remote: SocketAddr, segment: Segment) -> io::Result<()> {
+    let (from, to) = (unmapped(remote), unmapped(local));
     let domain = if to.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     // A raw socket of `IPPROTO_RAW` takes whole packets. Its port means nothing, and IPv6 insists on 0.
     let raw = Socket::new(domain, Type::RAW, Some(libc::IPPROTO_RAW.into()))?;
@@ -280,6 +307,6 @@ fn unmapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn option(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
+fn option(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
     sys::set_option(socket.as_fd(), level, name, value).map_err(|Errno(n)| io::Error::from_raw_os_error(n))
 }

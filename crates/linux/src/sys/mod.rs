@@ -242,11 +242,11 @@ pub(crate) fn page_size() -> u32 {
     u32::try_from(size).unwrap_or(4096)
 }
 
-/// `setsockopt(2)` with a number.
-pub(crate) fn set_option(socket: BorrowedFd<'_>, level: i32, option: i32, value: i32) -> Result<(), Errno> {
-    let size = libc::socklen_t::try_from(size_of::<i32>()).unwrap_or(4);
-    // SAFETY: the kernel reads `size` bytes of a live local variable; the descriptor is borrowed, so open.
-    match unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size) } {
+/// `setsockopt(2)`.
+pub(crate) fn set_option(socket: BorrowedFd<'_>, level: i32, option: i32, value: &[u8]) -> Result<(), Errno> {
+    let size = length(value.len())?;
+    // SAFETY: the kernel reads `size` bytes of a borrow live across the call; the descriptor is borrowed, so open.
+    match unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), size) } {
         0 => Ok(()),
         _ => Err(Errno::last()),
     }
