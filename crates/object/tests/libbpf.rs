@@ -26,7 +26,10 @@ struct Recorded {
 fn every_program_is_what_libbpf_loads() {
     let Some(oracle) = build_oracle() else { return };
     let objects = objects();
-    let output = Command::new(&oracle).args(&objects).output().expect("the oracle runs");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let types = data.join("core_kernel.bpf.o");
+    let with_types = format!("{}={}", data.join("core.bpf.o").display(), types.display());
+    let output = Command::new(&oracle).args(&objects).arg(with_types).output().expect("the oracle runs");
     let text = String::from_utf8(output.stdout).expect("the oracle writes text");
     let recorded = read(&text);
     let kernel = Btf::running_kernel().expect("the oracle needs a kernel with BTF, so there is one");
@@ -36,8 +39,17 @@ fn every_program_is_what_libbpf_loads() {
             refused += 1;
             continue;
         }
-        let bytes = std::fs::read(&record.path).expect("the object is readable");
-        match Object::parse(&record.path, &bytes, &Options::default()) {
+        let (path, types) =
+            record.path.split_once('=').map_or((record.path.as_str(), None), |(p, t)| (p, Some(t)));
+        let bytes = std::fs::read(path).expect("the object is readable");
+        let kernel_btf = types.map(|types| {
+            let bytes = std::fs::read(types).expect("the types are readable");
+            Object::parse(types, &bytes, &Options::default())
+                .expect("the types parse")
+                .btf
+                .expect("the types exist")
+        });
+        match Object::parse(path, &bytes, &Options { kernel_btf, ..Options::default() }) {
             Ok(object) => compared += compare(record, &object, &kernel, &mut faults),
             Err(error) => faults.push(error.to_string()),
         }
@@ -109,7 +121,7 @@ fn render(program: &Program, object: &Object, kernel: &Btf) -> String {
     let name: String = program.name.chars().take(15).collect();
     // libbpf 1.1 does not know these names: the oracle loads them as socket filters.
     let types = match (program.prog_type, program.attach_type) {
-        (32, _) | (_, 46..=57) => (1, 0),
+        (0 | 32, _) | (_, 46..=57) => (1, 0),
         types => types,
     };
     let flags = u32::from(program.sleepable) << 4 | u32::from(program.frags) << 5;

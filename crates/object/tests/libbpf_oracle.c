@@ -88,10 +88,17 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return level == LIBBPF_WARN && getenv("ORACLE_WARN") ? vfprintf(stderr, format, args) : 0;
 }
 
-// Loads one object with all of its programs.
-static int load(const char *path)
+// Loads one object with all of its programs. `PATH=BTF` names the kernel types to relocate against.
+static int load(char *path)
 {
-	struct bpf_object *object = bpf_object__open(path);
+	char *btf = strchr(path, '=');
+	LIBBPF_OPTS(bpf_object_open_opts, options);
+
+	if (btf) {
+		*btf = 0;
+		options.btf_custom_path = btf + 1;
+	}
+	struct bpf_object *object = bpf_object__open_file(path, &options);
 	struct bpf_program *prog;
 	int err;
 

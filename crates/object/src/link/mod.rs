@@ -80,7 +80,9 @@ pub(crate) fn link<'a>(
     for index in 0..linker.functions.len() {
         let Some(function) = linker.functions.get(index) else { continue };
         let section = elf.sections.get(function.section).map_or("", |s| s.name);
-        if section == ".text" || function.local {
+        // A lone function without a section is a program, for libbpf's old users; several in `.text` are subprograms.
+        let alone = linker.functions.len() == 1;
+        if (section == ".text" && !alone) || function.local {
             continue;
         }
         let name = function.name;
