@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::address::{Endpoint, Protocol, Tuple};
+use crate::address::{Endpoint, Family, Protocol, Tuple};
 use crate::index::{Index, flow_of};
 use crate::lookup::{LookupKind, Query};
 use crate::namespace::{Device, Namespace, NetnsId};
 use crate::reuseport::Groups;
-use crate::socket::{Reuseport, Socket, SocketId, SocketInfo};
+use crate::socket::{Socket, SocketId, SocketInfo};
 use crate::state::State;
 use crate::table::{Snapshot, SocketTable};
 
@@ -57,6 +57,9 @@ pub enum Conflict {
         "`local` and `remote` are of different families: write both as IPv4, both as IPv6, or both as `::ffff:a.b.c.d`"
     )]
     MixedFamilies,
+    /// IPv4 sockets have no such option.
+    #[error("`v6only` is an option of IPv6 sockets: remove it")]
+    V6OnlyOnIpv4,
     /// Only UDP's two states.
     #[error("a UDP socket is never in state `{0}`: leave `state` out")]
     NotAUdpState(State),
@@ -64,14 +67,14 @@ pub enum Conflict {
     #[error("port 0 is not a port: a socket in the table is bound, and a peer has one")]
     PortZero,
     /// The same flow twice.
-    #[error("this flow has a socket already")]
+    #[error("this flow has a socket already: remove one")]
     FlowExists {
         /// The earlier one.
         first: SocketId,
     },
     /// The same local address twice.
     #[error(
-        "this local address has a socket already: only sockets of one user that all have `reuseport` may share it"
+        "this local address has a socket already: to share it, write `reuseport = true` in both, or for UDP `reuseaddr = true`"
     )]
     AddressExists {
         /// The earlier one.
@@ -198,7 +201,6 @@ impl Builder {
             return Ok(());
         }
         let identity = flow.unwrap_or(Identity::Local(info.netns, info.protocol, info.local, info.device));
-        // What may share with the first may share with all that did.
         let first = *self.identities.entry(identity).or_insert(id);
         match self.sockets.get(first.index()) {
             Some(other) if !may_share(info, other) => {
@@ -216,14 +218,18 @@ impl Builder {
         self.choose_cookies();
         let mut index = Index::default();
         let mut groups = Groups::default();
-        let mut sockets = Vec::with_capacity(self.sockets.len());
-        for (at, info) in (0u32..).zip(self.sockets) {
+        for (at, info) in (0u32..).zip(&self.sockets) {
             let id = SocketId(at);
-            index.insert(id, &info);
-            let group = groups.join(id, &info);
-            sockets.push(Socket::new(id, info, group));
+            index.insert(id, info);
+            groups.add(id, info);
         }
-        let mut snapshot = Snapshot { namespaces: self.namespaces, sockets, groups: groups.finish(), index };
+        let (groups, membership) = groups.finish();
+        let sockets = (0u32..)
+            .zip(self.sockets)
+            .zip(membership)
+            .map(|((at, info), group)| Socket::new(SocketId(at), info, group))
+            .collect();
+        let mut snapshot = Snapshot { namespaces: self.namespaces, sockets, groups, index };
         let owners = snapshot
             .sockets
             .iter()
@@ -277,6 +283,9 @@ fn check_shape(info: &SocketInfo) -> Result<(), Conflict> {
         }
         _ => {}
     }
+    if info.v6only && info.family() == Family::V4 {
+        return Err(Conflict::V6OnlyOnIpv4);
+    }
     if info.local.port == 0 || info.remote.is_some_and(|r| r.port == 0) {
         return Err(Conflict::PortZero);
     }
@@ -291,13 +300,12 @@ fn kind_of(addr: IpAddr) -> (bool, bool) {
     }
 }
 
-/// Whether two sockets may have one identity. A connected TCP flow is unique; addresses may be shared by `SO_REUSEPORT` sockets of one user,
-/// and for UDP by `SO_REUSEADDR` sockets.
-fn may_share(a: &SocketInfo, b: &SocketInfo) -> bool {
-    if a.protocol == Protocol::Tcp && a.state != State::Listen {
-        return false;
+/// Whether a new socket may have the identity of an older one. A connected TCP flow is unique. Addresses are shared by `SO_REUSEPORT`, and
+/// for UDP by `SO_REUSEADDR` on both. Linux wants `SO_REUSEPORT` on both as well, but its shortcuts let a new socket that has it get past an
+/// old one that has not, if there is another to share with (measured for both protocols).
+fn may_share(new: &SocketInfo, old: &SocketInfo) -> bool {
+    match new.protocol {
+        Protocol::Tcp => new.state == State::Listen && new.reuseport,
+        Protocol::Udp => new.reuseport || (new.reuseaddr && old.reuseaddr),
     }
-    let both_reuseport = a.reuseport != Reuseport::Off && b.reuseport != Reuseport::Off && a.uid == b.uid;
-    let both_reuseaddr = a.protocol == Protocol::Udp && a.reuseaddr && b.reuseaddr;
-    both_reuseport || both_reuseaddr
 }

@@ -20,6 +20,8 @@ pub enum Stage {
     UdpLocal,
     /// UDP sockets at the wildcard address.
     UdpWildcard,
+    /// UDP sockets of the port, whatever their address: Linux's last resort.
+    UdpPort,
 }
 
 impl fmt::Display for Stage {
@@ -30,6 +32,7 @@ impl fmt::Display for Stage {
             Stage::TcpWildcard => "wildcard listeners",
             Stage::UdpLocal => "sockets at this address",
             Stage::UdpWildcard => "wildcard sockets",
+            Stage::UdpPort => "sockets of this port",
         })
     }
 }

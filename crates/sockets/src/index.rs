@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::address::{Endpoint, Family, Protocol, Tuple};
 use crate::namespace::NetnsId;
-use crate::socket::{Reuseport, SocketId, SocketInfo};
+use crate::socket::{NO_IPV4, SocketId, SocketInfo, is_v6only_address};
 use crate::state::State;
 
 type FlowKey = (NetnsId, Protocol, Tuple);
@@ -38,6 +38,8 @@ impl Slot {
 pub(crate) struct Index {
     flows: HashMap<FlowKey, Vec<SocketId>>,
     locals: HashMap<LocalKey, Local>,
+    /// UDP sockets of IPv6 addresses that are not `IPV6_V6ONLY`, by port: Linux keeps [`NO_IPV4`] for them.
+    shadows: HashMap<(NetnsId, u16), Vec<SocketId>>,
 }
 
 /// The chain of one local address, in two halves so that insertion at either end is cheap.
@@ -62,12 +64,23 @@ impl Index {
         if is_listed {
             let key = (info.netns, info.protocol, Slot::of(info.local.addr), info.local.port);
             let chain = self.locals.entry(key).or_default();
-            if info.family() == Family::V6 && info.reuseport != Reuseport::Off {
+            if info.family() == Family::V6 && info.reuseport {
                 chain.tail.push(id);
             } else {
                 chain.head.push(id);
             }
         }
+        if info.protocol == Protocol::Udp && is_v6only_address(info.local.addr) && !info.v6only {
+            self.shadows.entry((info.netns, info.local.port)).or_default().push(id);
+        }
+    }
+
+    /// The UDP sockets that an IPv4 packet to `at` finds by port alone, newest first. Since 6.14 Linux walks all UDP
+    /// sockets of a port when everything else missed, and takes the placeholder of an IPv6 socket for its address.
+    pub(crate) fn shadow(&self, netns: NetnsId, at: Endpoint) -> impl Iterator<Item = SocketId> {
+        let is_placeholder = at.addr == IpAddr::V4(NO_IPV4);
+        let chain = self.shadows.get(&(netns, at.port)).filter(|_| is_placeholder);
+        chain.into_iter().flatten().rev().copied()
     }
 
     /// The sockets with exactly this flow (packet order), newest first.

@@ -39,7 +39,7 @@ pub use lookup::{LookupKind, Query};
 pub use namespace::{Device, DeviceAddress, Namespace, NetnsId, NsidArg};
 pub use reference::{Fault, Found, Ledger, Lifetime, Reference, ReleaseError};
 pub use reuseport::{Group, GroupId};
-pub use socket::{Reuseport, Socket, SocketId, SocketInfo};
+pub use socket::{Socket, SocketId, SocketInfo};
 pub use state::State;
 pub use table::{Reader, SocketTable};
 pub use view::{SOCK_VIEW_SIZE, TCP_VIEW_SIZE, TcpInfo};

@@ -107,6 +107,7 @@ impl Snapshot {
         self.flow(query, Stage::UdpFlow, witness)
             .or_else(|| self.udp_at(query, query.tuple, Stage::UdpLocal, witness))
             .or_else(|| self.udp_at(query, to_wildcard(query.tuple), Stage::UdpWildcard, witness))
+            .or_else(|| self.udp_by_port(query, witness))
     }
 
     fn udp_at<W: Witness>(
@@ -132,9 +133,24 @@ impl Snapshot {
             if !self.group_of(socket).is_some_and(|g| g.has_connections) {
                 return Some(picked);
             }
-            // A connected member may fit better than the group's choice: keep scoring, from the better of the two.
+            // A socket that left the group by connecting may fit better: keep scoring, from the better of the two.
             let rescored = score::udp(picked, &wanted, query.ifindex).unwrap_or(0);
             best = Some((score.max(rescored), picked));
+        }
+        best.map(|(_, socket)| socket)
+    }
+
+    fn udp_by_port<W: Witness>(&self, query: &Query, witness: &mut W) -> Option<&Socket> {
+        let mut best: Option<(u32, &Socket)> = None;
+        let candidates = self.index.shadow(query.netns, query.tuple.destination());
+        for socket in candidates.filter_map(|id| self.socket(id)) {
+            let score = score::udp(socket, &query.tuple, query.ifindex);
+            witness.consider(Stage::UdpPort, socket, score);
+            if let Ok(score) = score
+                && best.is_none_or(|(most, _)| score > most)
+            {
+                best = Some((score, socket));
+            }
         }
         best.map(|(_, socket)| socket)
     }

@@ -14,7 +14,10 @@ use std::str::FromStr;
 pub struct NetnsId(pub(crate) u32);
 
 impl NetnsId {
-    /// Its place in the table's order of insertion; the first is where programs run unless told otherwise.
+    /// The first namespace of every table, where programs run unless told otherwise.
+    pub const FIRST: NetnsId = NetnsId(0);
+
+    /// Its place in the table's order of insertion.
     pub fn index(self) -> usize {
         self.0 as usize
     }

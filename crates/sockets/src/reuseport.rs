@@ -4,10 +4,11 @@
 //! a hash of its own: the same flow always finds the same member, flows spread evenly, and the group is the one that Linux would choose from.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::address::{Endpoint, Family, Protocol, Tuple};
 use crate::namespace::NetnsId;
-use crate::socket::{Reuseport, Socket, SocketId, SocketInfo};
+use crate::socket::{Socket, SocketId, SocketInfo};
 use crate::state::State;
 
 /// Names one group of a table.
@@ -18,7 +19,7 @@ pub struct GroupId(pub(crate) u32);
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Group {
     pub(crate) members: Vec<SocketId>,
-    /// A UDP member is connected: Linux then no longer trusts the group's choice and goes on scoring.
+    /// A member left by connecting: Linux no longer takes the group's choice for the best and goes on scoring.
     pub(crate) has_connections: bool,
 }
 
@@ -59,63 +60,99 @@ fn flow_hash(flow: &Tuple) -> u32 {
 
 /// What makes two sockets members of one group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum GroupKey {
-    Auto {
-        netns: NetnsId,
-        protocol: Protocol,
-        family: Family,
-        v6only: bool,
-        local: Endpoint,
-        device: u32,
-        uid: u32,
-    },
-    Named {
-        netns: NetnsId,
-        protocol: Protocol,
-        name: String,
-    },
+struct GroupKey {
+    netns: NetnsId,
+    protocol: Protocol,
+    family: Family,
+    v6only: bool,
+    local: Endpoint,
+    device: u32,
+    uid: u32,
 }
 
-/// The groups of a table while it is built.
+impl GroupKey {
+    fn of(info: &SocketInfo) -> Self {
+        GroupKey {
+            netns: info.netns,
+            protocol: info.protocol,
+            family: info.family(),
+            v6only: info.v6only,
+            local: info.local,
+            device: info.device,
+            uid: info.uid,
+        }
+    }
+}
+
+/// The groups of a table while it is built, from its sockets in the order in which they were bound.
+///
+/// The order matters for UDP, where a socket that connects leaves its group (since Linux 6.13; all of it measured on 6.18). The group is then marked: it
+/// no longer ends a lookup by itself. The next socket of that address asks the first one there for its group, and if that is the one
+/// that left, the two found a new group.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    keys: HashMap<GroupKey, GroupId>,
+    /// The socket of each address that is first in Linux's list.
+    first: HashMap<GroupKey, SocketId>,
+    /// The group of each socket, by its id.
+    membership: Vec<Option<GroupId>>,
     groups: Vec<Group>,
 }
 
 impl Groups {
-    /// The group that a socket joins: TCP listeners and UDP sockets with the option set.
-    pub(crate) fn join(&mut self, id: SocketId, info: &SocketInfo) -> Option<GroupId> {
-        if info.protocol == Protocol::Tcp && info.state != State::Listen {
+    /// Takes the next socket; all are to pass here, in order.
+    pub(crate) fn add(&mut self, id: SocketId, info: &SocketInfo) {
+        let membership = self.join(id, info);
+        self.membership.push(membership);
+    }
+
+    fn join(&mut self, id: SocketId, info: &SocketInfo) -> Option<GroupId> {
+        if !info.reuseport || (info.protocol == Protocol::Tcp && info.state != State::Listen) {
             return None;
         }
-        let (netns, protocol) = (info.netns, info.protocol);
-        let key = match &info.reuseport {
-            Reuseport::Off => return None,
-            Reuseport::Named(name) => GroupKey::Named { netns, protocol, name: name.clone() },
-            Reuseport::Auto => GroupKey::Auto {
-                netns,
-                protocol,
-                family: info.family(),
-                v6only: info.is_v6only(),
-                local: info.local,
-                device: info.device,
-                uid: info.uid,
+        let at = match self.meet(id, info) {
+            None => self.found(None)?,
+            Some(other) => match self.membership.get(other.index()).copied().flatten() {
+                Some(group) => group,
+                None => self.found(Some(other))?,
             },
         };
-        let next = GroupId(u32::try_from(self.groups.len()).ok()?);
-        let at = *self.keys.entry(key).or_insert(next);
-        if at == next {
-            self.groups.push(Group::default());
-        }
         let group = self.groups.get_mut(at.0 as usize)?;
+        if info.protocol == Protocol::Udp && info.state == State::Established {
+            group.has_connections = true;
+            return None;
+        }
         group.members.push(id);
-        group.has_connections |= protocol == Protocol::Udp && info.state == State::Established;
         Some(at)
     }
 
-    pub(crate) fn finish(self) -> Vec<Group> {
-        self.groups
+    /// The socket at which the new one looks for its group: the first in Linux's list of the port, which has the newest
+    /// IPv4 socket at its head and the IPv6 sockets with `SO_REUSEPORT` at its tail.
+    fn meet(&mut self, id: SocketId, info: &SocketInfo) -> Option<SocketId> {
+        match self.first.entry(GroupKey::of(info)) {
+            Entry::Vacant(entry) => {
+                entry.insert(id);
+                None
+            }
+            Entry::Occupied(mut entry) => Some(match info.family() {
+                Family::V4 => entry.insert(id),
+                Family::V6 => *entry.get(),
+            }),
+        }
+    }
+
+    /// A new group, of one member or none yet.
+    fn found(&mut self, first: Option<SocketId>) -> Option<GroupId> {
+        let id = GroupId(u32::try_from(self.groups.len()).ok()?);
+        self.groups.push(Group { members: first.into_iter().collect(), has_connections: false });
+        if let Some(entry) = first.and_then(|first| self.membership.get_mut(first.index())) {
+            *entry = Some(id);
+        }
+        Some(id)
+    }
+
+    /// The groups, and the group of each socket in order.
+    pub(crate) fn finish(self) -> (Vec<Group>, Vec<Option<GroupId>>) {
+        (self.groups, self.membership)
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn device(socket: &Socket, ifindex: u32) -> Result<(), Refusal> {
 fn local(socket: &Socket, wanted: &Tuple) -> Result<(), Refusal> {
     let same = match wanted {
         Tuple::V4 { daddr, .. } => {
-            if socket.info().is_v6only() {
+            if socket.info().v6only {
                 return Err(Refusal::V6Only);
             }
             socket.addresses().local4 == *daddr

@@ -28,18 +28,6 @@ impl fmt::Display for SocketId {
     }
 }
 
-/// Whether a socket has `SO_REUSEPORT`, and which group it is in.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum Reuseport {
-    /// The option is not set.
-    #[default]
-    Off,
-    /// The group follows from address, port, family, device and user, as in Linux at the time of `bind`.
-    Auto,
-    /// A named group: for a socket whose address changed after it joined (a wildcard UDP socket that connected).
-    Named(String),
-}
-
 /// What describes a socket: the input of a table. [`SocketInfo::new`] fills in what Linux gives a fresh socket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SocketInfo {
@@ -53,12 +41,13 @@ pub struct SocketInfo {
     pub local: Endpoint,
     /// The remote end, for the states that have one.
     pub remote: Option<Endpoint>,
-    /// `IPV6_V6ONLY`. Linux sets it itself on a socket bound to an IPv6 address that is neither `::` nor mapped.
+    /// `IPV6_V6ONLY`. `bind` turns it on for an IPv6 address that is neither `::` nor mapped, so that is the default for one.
     pub v6only: bool,
     /// The device of `SO_BINDTODEVICE`, as an ifindex; 0 for none.
     pub device: u32,
-    /// `SO_REUSEPORT`.
-    pub reuseport: Reuseport,
+    /// `SO_REUSEPORT`: listeners and UDP sockets of one address, family, device and user share it as a group. `false` on a
+    /// UDP socket that was bound to the wildcard and then connected: its address is no longer that of its group.
+    pub reuseport: bool,
     /// `SO_REUSEADDR` (UDP): the same address may be bound twice.
     pub reuseaddr: bool,
     /// `SO_MARK`.
@@ -84,9 +73,9 @@ impl SocketInfo {
             state,
             local,
             remote: None,
-            v6only: false,
+            v6only: is_v6only_address(local.addr),
             device: 0,
-            reuseport: Reuseport::Off,
+            reuseport: false,
             reuseaddr: false,
             mark: 0,
             priority: 0,
@@ -108,15 +97,6 @@ impl SocketInfo {
         self.local.family()
     }
 
-    /// Whether IPv4 lookups pass it by: `IPV6_V6ONLY`, or bound to an address that only IPv6 has.
-    pub fn is_v6only(&self) -> bool {
-        match self.local.addr {
-            IpAddr::V4(_) => false,
-            // `bind()` turns the option on for such an address; a socket that got it by connecting can carry no IPv4 either.
-            IpAddr::V6(a) => self.v6only || !(a.is_unspecified() || a.to_ipv4_mapped().is_some()),
-        }
-    }
-
     /// Whether programs hold it by reference count. Listeners and UDP sockets are freed after a grace period instead
     /// (`SOCK_RCU_FREE`), so a lookup takes no reference and a release gives none back.
     pub fn lifetime(&self) -> Lifetime {
@@ -127,11 +107,15 @@ impl SocketInfo {
     }
 }
 
-/// `127.0.0.6`: what Linux keeps in the IPv4 fields of a socket whose address only IPv6 has (measured on 6.18).
-const NO_IPV4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
+/// What Linux keeps as the local IPv4 address of a socket whose local address only IPv6 has (measured on 6.18).
+pub(crate) const NO_IPV4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 
 /// The four addresses that Linux keeps for every socket whatever its family. Lookups compare these and programs read
 /// them, so an IPv4 lookup and the IPv4 fields of an IPv6 socket follow from one rule.
+///
+/// Two of them depend on the socket's history, which a table does not know; programs that look at the family first never
+/// see it. The remote IPv4 address of an IPv6 flow is zero here, as after `connect`, but [`NO_IPV4`] on a TCP socket that was
+/// accepted. The local IPv6 address of an IPv4 TCP flow is mapped here, but zero if the socket was bound before it connected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct KernelAddresses {
     pub(crate) local4: Ipv4Addr,
@@ -142,18 +126,39 @@ pub(crate) struct KernelAddresses {
 
 impl KernelAddresses {
     fn of(info: &SocketInfo) -> Self {
-        let (local4, local6) = both_families(info.local.addr);
-        let (remote4, remote6) =
-            info.remote.map_or((Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED), |r| both_families(r.addr));
-        KernelAddresses { local4, remote4, local6, remote6 }
+        let remote = info.remote.map(|r| r.addr);
+        // Linux writes the mapped form beside an IPv4 address when TCP connects or accepts; `bind`, UDP and the making of a time-wait
+        // socket do not.
+        let mapped =
+            info.protocol == Protocol::Tcp && info.state.is_connected() && info.state != State::TimeWait;
+        let ipv6 = |addr| match addr {
+            IpAddr::V4(a) if mapped => a.to_ipv6_mapped(),
+            IpAddr::V4(_) => Ipv6Addr::UNSPECIFIED,
+            IpAddr::V6(a) => a,
+        };
+        KernelAddresses {
+            local4: ipv4(info.local.addr).unwrap_or(NO_IPV4),
+            remote4: remote.and_then(ipv4).unwrap_or(Ipv4Addr::UNSPECIFIED),
+            local6: ipv6(info.local.addr),
+            remote6: remote.map_or(Ipv6Addr::UNSPECIFIED, ipv6),
+        }
     }
 }
 
-fn both_families(addr: IpAddr) -> (Ipv4Addr, Ipv6Addr) {
+/// The IPv4 address that an address stands for.
+fn ipv4(addr: IpAddr) -> Option<Ipv4Addr> {
     match addr {
-        IpAddr::V4(a) => (a, Ipv6Addr::UNSPECIFIED),
-        IpAddr::V6(a) if a.is_unspecified() => (Ipv4Addr::UNSPECIFIED, a),
-        IpAddr::V6(a) => (a.to_ipv4_mapped().unwrap_or(NO_IPV4), a),
+        IpAddr::V4(a) => Some(a),
+        IpAddr::V6(a) if a.is_unspecified() => Some(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(a) => a.to_ipv4_mapped(),
+    }
+}
+
+/// Whether `bind` to this address makes an IPv6 socket take IPv6 only.
+pub(crate) fn is_v6only_address(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(a) => !a.is_unspecified() && a.to_ipv4_mapped().is_none(),
     }
 }
 

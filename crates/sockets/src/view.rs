@@ -3,7 +3,6 @@
 //! Linux rewrites each such load into one or two loads of its own structures; here the fields are laid out once, so a
 //! load is a load. Offsets and widths are those of the UAPI header; values were compared with a running 6.18.
 
-use crate::address::Family;
 use crate::socket::{KernelAddresses, SocketInfo};
 
 /// `sizeof(struct bpf_sock)`.
@@ -28,10 +27,8 @@ pub(crate) fn sock(info: &SocketInfo, addresses: &KernelAddresses) -> [u8; SOCK_
     put(&mut view, 44, &u32::from(info.local.port).to_ne_bytes());
     put(&mut view, 48, &remote_port.to_be_bytes());
     put(&mut view, 52, &addresses.remote4.octets());
-    if info.family() == Family::V6 {
-        put(&mut view, 28, &addresses.local6.octets());
-        put(&mut view, 56, &addresses.remote6.octets());
-    }
+    put(&mut view, 28, &addresses.local6.octets());
+    put(&mut view, 56, &addresses.remote6.octets());
     put(&mut view, 72, &u32::from(info.state.number()).to_ne_bytes());
     put(&mut view, 76, &info.rx_queue.to_ne_bytes());
     view
@@ -154,7 +151,25 @@ mod tests {
         assert_eq!(view[24..28], [10, 0, 0, 1]);
         assert_eq!(view[48..52], [0x01, 0xbb, 0, 0], "network order in 16 bits, then padding");
         assert_eq!(view[52..56], [10, 0, 0, 2]);
-        assert_eq!([&view[28..44], &view[56..72]].concat(), [0; 32], "no IPv6 addresses");
+        let mapped = |view: &[u8]| [&[0; 10][..], &[0xff; 2], view].concat();
+        assert_eq!(view[28..44], mapped(&[10, 0, 0, 1]), "an IPv4 flow of TCP has the mapped addresses too");
+        assert_eq!(view[56..72], mapped(&[10, 0, 0, 2]));
+    }
+
+    #[test]
+    fn sockets_that_were_only_bound_have_no_mapped_addresses() {
+        let listener = view_of("10.0.0.1:80", None, |info| info.state = State::Listen);
+        assert_eq!([&listener[28..44], &listener[56..72]].concat(), [0; 32]);
+        let datagrams = view_of("10.0.0.1:80", Some("10.0.0.2:9"), |info| info.protocol = Protocol::Udp);
+        assert_eq!([&datagrams[28..44], &datagrams[56..72]].concat(), [0; 32]);
+    }
+
+    #[test]
+    fn an_ipv6_address_has_a_placeholder_for_ipv4() {
+        let view = view_of("[fd00::1]:80", Some("[fd00::2]:9"), |_| ());
+        assert_eq!((&view[24..28], &view[52..56]), (&[127, 0, 0, 6][..], &[0; 4][..]));
+        let wildcard = view_of("[::]:80", None, |info| info.state = State::Listen);
+        assert_eq!(wildcard[24..28], [0; 4]);
     }
 
     #[test]

@@ -118,21 +118,22 @@ impl Build {
     fn info(&self, protocol: Protocol, socket: &schema::Sock) -> Result<SocketInfo, Mistake> {
         let netns = match &socket.netns {
             Some(name) => self.named(name)?,
-            None => NetnsId(0),
+            None => NetnsId::FIRST,
         };
+        let fresh = SocketInfo::new(netns, protocol, state(protocol, socket)?, parsed(&socket.local)?);
         Ok(SocketInfo {
             remote: socket.remote.as_ref().map(parsed).transpose()?,
-            v6only: socket.v6only,
+            v6only: socket.v6only.unwrap_or(fresh.v6only),
             device: self.device(netns, socket.device.as_ref())?,
-            reuseport: socket.reuseport.clone(),
+            reuseport: socket.reuseport,
             reuseaddr: socket.reuseaddr,
             mark: socket.mark,
             priority: socket.priority,
             uid: socket.uid,
             cookie: socket.cookie,
-            rx_queue: socket.rx_queue.unwrap_or(-1),
+            rx_queue: socket.rx_queue.unwrap_or(fresh.rx_queue),
             tcp: tcp_info(socket)?,
-            ..SocketInfo::new(netns, protocol, state(protocol, socket)?, parsed(&socket.local)?)
+            ..fresh
         })
     }
 

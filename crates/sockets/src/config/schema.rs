@@ -1,13 +1,9 @@
 //! The shape of the TOML text, field by field. What the fields mean is `read`'s business.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
 use toml::Spanned;
-
-use crate::socket::Reuseport;
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -46,11 +42,10 @@ pub(super) struct Sock {
     pub(super) state: Option<Spanned<String>>,
     pub(super) local: Spanned<String>,
     pub(super) remote: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) v6only: bool,
+    pub(super) v6only: Option<bool>,
     pub(super) device: Option<Spanned<String>>,
     #[serde(default)]
-    pub(super) reuseport: Reuseport,
+    pub(super) reuseport: bool,
     #[serde(default)]
     pub(super) reuseaddr: bool,
     #[serde(default)]
@@ -64,29 +59,4 @@ pub(super) struct Sock {
     pub(super) rx_queue: Option<i32>,
     #[serde(default)]
     pub(super) tcp_info: BTreeMap<Spanned<String>, Spanned<u64>>,
-}
-
-impl<'de> Deserialize<'de> for Reuseport {
-    /// `true`, `false`, or the name of a group.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
-
-        impl Visitor<'_> for Form {
-            type Value = Reuseport;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`true`, `false` or the name of a group")
-            }
-
-            fn visit_bool<E: Error>(self, on: bool) -> Result<Reuseport, E> {
-                Ok(if on { Reuseport::Auto } else { Reuseport::Off })
-            }
-
-            fn visit_str<E: Error>(self, name: &str) -> Result<Reuseport, E> {
-                Ok(Reuseport::Named(name.into()))
-            }
-        }
-
-        deserializer.deserialize_any(Form)
-    }
 }

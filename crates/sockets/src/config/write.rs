@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::address::Protocol;
 use crate::namespace::{Namespace, NetnsId};
-use crate::socket::{Reuseport, Socket};
+use crate::socket::{Socket, is_v6only_address};
 use crate::table::Reader;
 use crate::view::TcpInfo;
 
@@ -71,16 +71,13 @@ fn socket(out: &mut String, table: &Reader<'_>, socket: &Socket) {
     if let Some(device) = table.netns(info.netns).and_then(|n| n.device_at(info.device)) {
         line(out, "device", text(&device.name));
     }
-    match &info.reuseport {
-        Reuseport::Off => {}
-        Reuseport::Auto => line(out, "reuseport", true),
-        Reuseport::Named(name) => line(out, "reuseport", text(name)),
+    if info.v6only != is_v6only_address(info.local.addr) {
+        line(out, "v6only", info.v6only);
     }
-    if info.v6only {
-        line(out, "v6only", true);
-    }
-    if info.reuseaddr {
-        line(out, "reuseaddr", true);
+    for (name, on) in [("reuseport", info.reuseport), ("reuseaddr", info.reuseaddr)] {
+        if on {
+            line(out, name, on);
+        }
     }
     for (name, value) in [("mark", info.mark), ("priority", info.priority), ("uid", info.uid)] {
         if value != 0 {
