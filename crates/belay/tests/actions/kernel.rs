@@ -53,7 +53,8 @@ fn answer(
         context[SK_BUFF_IFINDEX..SK_BUFF_IFINDEX + 4].copy_from_slice(&2u32.to_ne_bytes());
     }
     let run = TestRun { data_in: packet, ctx_in: &context, ..TestRun::default() };
-    let result = test_run(program.as_fd(), &run).unwrap_or_else(|e| panic!("`{name}` cannot run on {packet:02x?}: {e:?}"));
+    let result = test_run(program.as_fd(), &run)
+        .unwrap_or_else(|e| panic!("`{name}` cannot run on {packet:02x?}: {e:?}"));
 
     if pass == Pass::Steer && pass.action(result.retval) == "redirect" {
         assert_eq!(result.data_out[..12], TARGET_MACS, "link addresses for device {TARGET_IFINDEX}");
