@@ -17,9 +17,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use belay_sockets::{
-    Device, Endpoint, Family, Namespace, NetnsId, Protocol, Reuseport, SocketInfo, SocketTable, State,
-};
+use belay_sockets::{Device, Endpoint, Family, Namespace, NetnsId, Protocol, SocketInfo, SocketTable, State};
 use socket2::{Domain, Socket, Type};
 
 use crate::netns::{NetNs, NetNsError};
@@ -190,7 +188,7 @@ fn open(info: &SocketInfo, netns: &Namespace) -> io::Result<Socket> {
     }
     // Of TCP it changes no lookup, and lets a listener stand beside its connections.
     socket.set_reuse_address(info.protocol == Protocol::Tcp || info.reuseaddr)?;
-    socket.set_reuse_port(info.reuseport != Reuseport::Off)?;
+    socket.set_reuse_port(info.reuseport)?;
     if let Some(device) = netns.device_at(info.device) {
         socket.bind_device(Some(device.name.as_bytes()))?;
     }
