@@ -223,7 +223,11 @@ pub(crate) fn execute<'r, M: Monitor>(
             Op::StoreRelease { size, base, off, src } => {
                 world.mem.store_release(state.address(base, off), size, state.get(src));
             }
-            Op::Const { dst, value, .. } => state.set(dst, value),
+            Op::Const { dst, value, .. } => {
+                state.set(dst, value);
+                // It takes two slots.
+                next = next.wrapping_add(1);
+            }
             Op::Jump { to } => next = to,
             Op::Branch { op, width, dst, src, to } => {
                 if alu::holds(op, width, state.get(dst), state.operand(src)) {

@@ -29,6 +29,7 @@ errnos! {
     E2BIG = 7, "too big, or the map is full";
     EAGAIN = 11, "try again";
     ENOMEM = 12, "out of memory";
+    EACCES = 13, "permission denied";
     EFAULT = 14, "bad address";
     EBUSY = 16, "busy";
     EEXIST = 17, "the entry exists";

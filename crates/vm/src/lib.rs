@@ -2,7 +2,7 @@
 //!
 //! Two runners share one engine, one set of maps and one implementation of each helper. The [`Interpreter`] takes a
 //! [`belay_verifier::Verified`] program, the proof that nothing needs checking, and checks nothing. The
-//! checked interpreter takes any program, tests every access, and reports a fault or a leak with the place where it began.
+//! [`Checked`] interpreter takes any program, tests every access, and reports a fault or a leak with the place where it began.
 //!
 //! Programs hold host addresses, so that native code can take the interpreter's place. What follows from that (all
 //! `unsafe` of the crate, and who answers for it) is in one module, `memory`.
@@ -12,9 +12,10 @@
 //! - Values in maps never move and are never freed while the [`Maps`] live.
 //! - A run is deterministic unless its [`Machine`] is told otherwise.
 
-#![allow(dead_code, reason = "the checked interpreter, which uses the rest, follows at once")]
-
 mod alu;
+mod checked;
+#[cfg(test)]
+mod conformance;
 mod context;
 mod engine;
 mod errno;
@@ -28,6 +29,7 @@ mod packet;
 mod prepare;
 mod world;
 
+pub use checked::{Checked, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
 pub use errno::Errno;
 pub use interpreter::{Interpreter, Run};
 pub use machine::{Clock, Machine};

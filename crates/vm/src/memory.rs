@@ -1,10 +1,10 @@
 //! The only place that touches memory by address: every `unsafe` of this crate is here.
 //!
 //! Programs hold host addresses, as they do in the kernel. An address that a program computes is a plain number, so
-//! reading it is safe only if somebody vouches for it. That promise is a value: [`Memory`]. Two kinds of runner hold
-//! one. The interpreter gets it for a [`Verified`] program: the verifier has proved every access. The checked
-//! interpreter makes one with [`Memory::checked`] and promises to test each access against a live region first.
-//! Whatever receives a `Memory` (the engine, the helpers) may pass it addresses only on those terms.
+//! reading it is safe only if somebody vouches for it. That promise is a value: [`Memory`]. Two witnesses give one. For
+//! a [`Verified`] program the verifier has proved every access; under a [`Guard`] the checked interpreter tests every
+//! access against a live region first. Whatever receives a `Memory` (the engine, the helpers) may pass it
+//! addresses only on those terms; there is no other way to get one.
 //!
 //! All memory that programs reach is made of [`Block`]s (and of the socket table's views): words with interior
 //! mutability at stable addresses. Map values are shared between threads, and programs race on them as they do in
@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use belay_isa::{AtomicOp, Size};
 use belay_verifier::Verified;
+
+use crate::checked::Guard;
 
 /// Zeroed memory with a stable address, aligned to 8 bytes, for as long as the block lives.
 pub(crate) struct Block {
@@ -74,9 +76,9 @@ impl Block {
     }
 }
 
-/// Used by [`Block`] alone, for addresses that [`Block::place`] has tested.
-// SAFETY: `Block::place` gives only addresses inside the block, which `&self` keeps alive.
-const OWN: Memory = unsafe { Memory::checked() };
+/// Used by [`Block`] alone, for addresses that [`Block::place`] has tested: they are inside the block, which `&self`
+/// keeps alive.
+const OWN: Memory = Memory(());
 
 /// The permission to use addresses. Whoever has one has promised that every address that reaches it lies, with all
 /// bytes of the access, in memory that is alive: a [`Block`], or a view of the socket table.
@@ -89,11 +91,16 @@ impl Memory {
         Memory(())
     }
 
-    /// Permission for code that tests each address itself.
-    ///
-    /// # Safety
-    /// Before any address reaches this value, the caller must have tested that the whole access lies in live memory.
-    pub(crate) const unsafe fn checked() -> Memory {
+    /// Permission for a run that this guard watches: it tests each address before the engine or a helper uses it.
+    pub(crate) fn under(_guard: &Guard) -> Memory {
+        Memory(())
+    }
+
+    /// Permission for a test that repeats, without a guard, a run that a guard has watched: the same program on equal
+    /// input makes the same accesses.
+    #[cfg(test)]
+    pub(crate) fn repeating(report: &crate::checked::Report) -> Memory {
+        assert!(report.result.is_ok(), "a run that faulted must not be repeated unwatched");
         Memory(())
     }
 

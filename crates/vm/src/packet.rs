@@ -92,6 +92,7 @@ pub enum PacketError {
 pub struct Packet {
     buffer: Block,
     mac: usize,
+    network: usize,
     data: usize,
     end: usize,
     /// Metadata bytes before `data`.
@@ -115,6 +116,7 @@ impl Packet {
         let mut packet = Packet {
             buffer: Block::zeroed(HEADROOM + frame.len().max(2048) + TAILROOM),
             mac: HEADROOM,
+            network: HEADROOM,
             data: HEADROOM,
             end: HEADROOM,
             meta: 0,
@@ -140,6 +142,7 @@ impl Packet {
             self.buffer = Block::zeroed(wanted);
         }
         (self.mac, self.data, self.end, self.meta) = (HEADROOM, HEADROOM, HEADROOM + frame.len(), 0);
+        self.network = self.data + ETHERNET;
         // Room for the frame was made above.
         let _ = self.buffer.write(HEADROOM, frame);
         Ok(())
@@ -164,7 +167,7 @@ impl Packet {
     /// Before a run: `data` at the Ethernet header, or at the network header.
     pub(crate) fn enter(&mut self, link_layer: bool) {
         self.meta = 0;
-        self.data = if link_layer { self.mac } else { (self.mac + ETHERNET).min(self.end) };
+        self.data = if link_layer { self.mac } else { self.network.min(self.end) };
     }
 
     /// The address of `data`.
@@ -192,23 +195,18 @@ impl Packet {
         self.meta
     }
 
-    /// Sets the length of the metadata; false if there is no room for it.
+    /// Sets the length of the metadata; false, and nothing done, if there is no room for it.
     pub(crate) fn set_meta(&mut self, len: usize) -> bool {
-        if len > self.data {
-            return false;
+        let fits = len <= self.data;
+        if fits {
+            self.meta = len;
         }
-        self.meta = len;
-        true
+        fits
     }
 
-    /// Bytes that can be put before the packet.
+    /// Bytes before `data` that belong to nothing.
     pub(crate) fn headroom(&self) -> usize {
         self.data - self.meta
-    }
-
-    /// Bytes that can be put after it without a larger buffer.
-    pub(crate) fn tailroom(&self) -> usize {
-        self.buffer.len() - self.end
     }
 
     /// The address of `len` bytes at `off` from `data`, if they are in the packet.
@@ -223,7 +221,7 @@ impl Packet {
 
     /// The offset of the network header from `data`.
     pub(crate) fn network_off(&self) -> i64 {
-        self.mac_off() + ETHERNET as i64
+        self.network as i64 - self.data as i64
     }
 
     /// The address of `len` bytes at `off` from `data`, which may be negative down to the Ethernet header.
@@ -234,13 +232,17 @@ impl Packet {
     }
 
     /// Moves `data` (and the Ethernet header with it) by `delta` bytes; negative makes the packet longer. The new bytes
-    /// are what lay there before. False, and nothing done, if there is no room or no byte left.
+    /// are what lay there before; metadata moves along. False, and nothing done, if there is no room or no byte left.
     pub(crate) fn move_head(&mut self, delta: i64) -> bool {
         let Some(data) = (self.data as i64).checked_add(delta).and_then(|d| usize::try_from(d).ok()) else {
             return false;
         };
         if data < self.meta || data > self.end {
             return false;
+        }
+        if self.meta > 0 {
+            let moved = self.copy(self.data - self.meta, self.data);
+            let _ = self.buffer.write(data - self.meta, &moved);
         }
         (self.data, self.mac) = (data, data);
         true
@@ -259,6 +261,11 @@ impl Packet {
         }
         self.end = end;
         true
+    }
+
+    /// Sets bytes at the start of the packet to zero.
+    pub(crate) fn clear_head(&self, len: usize) {
+        let _ = self.buffer.clear(self.data, len.min(self.len()));
     }
 
     /// The first bytes of the frame: Ethernet addresses and type.

@@ -31,6 +31,16 @@ pub enum PrepareError {
         /// Its section.
         hook: String,
     },
+    /// The map at this place is not the one that the program was verified with.
+    #[error(
+        "program `{program}`: map `{map}` is missing, or has not the sizes that the program was verified with"
+    )]
+    OtherMap {
+        /// The program.
+        program: String,
+        /// The map, as the program was verified with.
+        map: String,
+    },
     /// It names a map that is not among those given, or that has no value to take the address of.
     #[error("program `{program}`, instruction {pc}: there is no such map, or it has no direct value")]
     Map {
@@ -46,6 +56,12 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareErr
     let program = proof.program();
     let layout = Layout::of(&program.attach)
         .ok_or_else(|| PrepareError::Hook { program: program.name.clone(), hook: program.section.clone() })?;
+    // The proof holds for maps of these sizes and no others.
+    for (index, def) in proof.maps().iter().enumerate() {
+        if !maps.by_index(index).is_some_and(|map| map.is_as_verified(def)) {
+            return Err(PrepareError::OtherMap { program: program.name.clone(), map: def.name.clone() });
+        }
+    }
     let mut code = translate(program, maps, layout, proof.release());
     code.verified = true;
     for (pc, op) in (0..).map(Pc).zip(&mut code.ops) {

@@ -2,9 +2,11 @@
 
 use belay_isa::Size;
 use belay_sockets::{NetnsId, SocketId, Tuple};
+use belay_spec::Resource;
 
 use crate::context::Layout;
 use crate::errno::Errno;
+use crate::helpers::sockets;
 use crate::machine::{Machine, Random};
 use crate::maps::{ElementKey, Map, Maps, Side};
 use crate::memory::Memory;
@@ -97,6 +99,25 @@ impl<'r> World<'r> {
     /// The map of a handle, for a program on this CPU.
     pub(crate) fn map(&self, handle: u64) -> Option<(&'r Map, Side)> {
         Some((self.maps.by_handle(handle)?, Side::Program(self.machine.cpu as usize)))
+    }
+
+    /// The socket whose view, `bpf_sock` or `bpf_tcp_sock`, begins at an address.
+    pub(crate) fn socket_at(&self, addr: u64) -> Option<SocketId> {
+        sockets::at(&self.machine.sockets, addr)
+    }
+
+    /// Gives back a resource that a program kept.
+    pub(crate) fn give_back(&mut self, resource: Resource, addr: u64) {
+        match resource {
+            Resource::Socket => sockets::release(&self.machine.sockets, addr),
+            Resource::RingbufRecord => {
+                if let Some(ring) = self.maps.ring_of(addr) {
+                    ring.commit(addr, true);
+                }
+            }
+            // No helper that runs acquires one.
+            Resource::RingbufDynptr | Resource::Kptr => {}
+        }
     }
 
     /// The packet, for helpers of hooks that have one.

@@ -89,11 +89,6 @@ pub(crate) fn set_hash(block: &Block, hash: u32) {
     put32(block, Fields::get().hash, hash);
 }
 
-/// `skb->hash`.
-pub(crate) fn hash(block: &Block) -> u32 {
-    get32(block, Fields::get().hash)
-}
-
 /// For whom the frame is (`eth_type_trans`).
 fn pkt_type(header: &[u8; 14], device: [u8; 6]) -> u32 {
     let Some(destination) = header.first_chunk::<6>() else { return pkt_type::HOST };

@@ -7,8 +7,13 @@
 //!
 //! One file a subject; [`TABLE`] is the only list. What is not in it does not run: preparation says so.
 
+mod checksum;
 mod map;
 mod misc;
+mod packet;
+mod redirect;
+mod resize;
+pub(crate) mod sockets;
 
 use crate::world::World;
 
@@ -48,17 +53,48 @@ static TABLE: &[Helper] = &[
     plain(6, misc::print),
     plain(7, misc::random),
     plain(8, misc::cpu),
+    plain(9, packet::store_bytes),
+    plain(10, checksum::l3_replace),
+    plain(11, checksum::l4_replace),
     Helper { id: 12, body: Body::TailCall },
+    plain(13, redirect::clone),
+    plain(23, redirect::redirect),
+    plain(26, packet::load_bytes),
+    plain(28, checksum::diff),
+    plain(38, resize::change_tail),
+    plain(39, packet::pull_data),
+    plain(40, checksum::update),
+    plain(41, packet::set_hash_invalid),
     plain(42, misc::zero),
+    plain(43, resize::change_head),
+    plain(44, resize::xdp_adjust_head),
+    plain(46, misc::zero),
+    plain(47, packet::socket_uid),
+    plain(48, packet::set_hash),
+    plain(51, redirect::to_map),
+    plain(54, resize::xdp_adjust_meta),
+    plain(65, resize::xdp_adjust_tail),
+    plain(68, packet::load_bytes_relative),
+    plain(84, sockets::lookup_tcp),
+    plain(85, sockets::lookup_udp),
+    plain(86, sockets::sk_release),
     plain(93, misc::zero),
     plain(94, misc::zero),
+    plain(95, sockets::fullsock),
+    plain(96, sockets::tcp_sock),
+    plain(98, sockets::listener),
+    plain(99, sockets::skc_lookup_tcp),
     plain(118, misc::jiffies),
+    plain(124, sockets::assign),
     plain(125, misc::time),
     plain(130, map::ring_output),
     plain(131, map::ring_reserve),
     plain(132, map::ring_submit),
     plain(133, map::ring_discard),
     plain(134, map::ring_query),
+    plain(137, sockets::to_tcp_sock),
+    plain(152, redirect::neigh),
+    plain(155, redirect::peer),
     plain(160, misc::time),
     Helper { id: 164, body: Body::ForEach },
     plain(177, misc::print_array),

@@ -28,11 +28,8 @@ pub(crate) use storage::{ElementKey, Place, Side, Storage, Value};
 /// Handles are this plus the map's index: a number that is no address and no small scalar.
 const HANDLE: u64 = 0x6d61_7000_0000_0000;
 
-/// Creation flag: entries are allocated when they are made.
-const F_NO_PREALLOC: u32 = 1;
-/// Creation flags that change nothing here: allocation, node, access by user space, memory mapping, inner size.
-const F_KNOWN: u32 =
-    0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800 | 0x1000;
+/// `BPF_F_RDONLY_PROG`: programs only read.
+const F_RDONLY_PROG: u32 = 1 << 7;
 
 /// What maps may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -237,6 +234,18 @@ impl Map {
         self.def.kind.holds_maps()
     }
 
+    /// Whether programs may write to its values.
+    pub(crate) fn programs_write(&self) -> bool {
+        self.def.flags & F_RDONLY_PROG == 0
+    }
+
+    /// Whether a program that was verified with that definition may use this map.
+    pub(crate) fn is_as_verified(&self, def: &MapDef) -> bool {
+        let shape = |def: &MapDef| (def.kind, def.key_size, def.value_size, def.max_entries, def.flags);
+        let inner = |def: &MapDef| def.inner.as_deref().map(shape);
+        shape(&self.def) == shape(def) && inner(&self.def) == inner(def)
+    }
+
     /// The address of the first value, for loads of a variable in a data section: an array's only.
     pub(crate) fn direct_value(&self) -> Option<u64> {
         (self.def.kind == MapKind::ARRAY)
@@ -315,10 +324,8 @@ impl Maps {
     /// # Errors
     /// If `outer` holds no maps, `inner` differs from its template, or as the kernel does.
     pub fn set_inner(&self, outer: &Map, key: &[u8], inner: &Map) -> Result<(), MapError> {
-        let same_shape = outer.def.inner.as_ref().is_none_or(|template| {
-            (template.kind, template.key_size, template.value_size)
-                == (inner.def.kind, inner.def.key_size, inner.def.value_size)
-        });
+        // A verified program relies on the template, down to the number of an array's entries.
+        let same_shape = outer.def.inner.as_ref().is_some_and(|template| inner.is_as_verified(template));
         if !outer.holds_maps() || inner.holds_maps() || !same_shape || !self.owns(outer) || !self.owns(inner)
         {
             return Err(outer.failed(Errno::EINVAL));
@@ -384,56 +391,53 @@ impl Maps {
     }
 }
 
-/// Makes the storage of a map.
+/// Makes the storage of a map that Linux would make, too.
 fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>, MapError> {
+    let unsupported = || MapError::Unsupported { map: def.name.clone(), kind: def.kind };
+    let rules = def.kind.rules().ok_or_else(unsupported)?;
+    need(def, rules.key.allow(def.key_size), || format!("keys of {} bytes", def.key_size))?;
+    need(def, rules.value.allow(def.value_size), || format!("values of {} bytes", def.value_size))?;
+    need(def, rules.entries.allow(def.max_entries), || format!("room for {} entries", def.max_entries))?;
+    need(def, def.flags & !rules.flags == 0, || format!("creation flags {:#x}", def.flags))?;
+    let missing = rules.required_flags & !def.flags;
+    need(def, missing == 0, || format!("creation flags without {missing:#x}"))?;
+
     let (key, value, max) = (def.key_size as usize, def.value_size as usize, def.max_entries);
     let cpus = limits.cpus.max(1);
-    let array = |value: usize, cpus: usize| -> Result<Box<dyn Storage>, MapError> {
-        need(def, key == 4, "an array's keys have 4 bytes")?;
-        need(def, value > 0, "values of 0 bytes")?;
-        fits(def, limits, (storage::stride(value) as u64).saturating_mul(cpus.max(1) as u64), max)?;
-        Ok(Box::new(Array::new(value, max, cpus)))
-    };
-    let hash = |value: usize, per_cpu: usize, evicts: bool| -> Result<Box<dyn Storage>, MapError> {
-        need(def, key > 0, "keys of 0 bytes")?;
-        need(def, value > 0, "values of 0 bytes")?;
-        need(def, key + value < 4 << 20, "an entry of 4 MiB or more")?;
-        let shape = Shape { key_size: key, value_size: value, max_entries: max, per_cpu, cpus, evicts };
-        fits(def, limits, shape.element_size() as u64 + 8, max)?;
-        Ok(Box::new(Hash::new(shape)))
-    };
-    need(def, def.flags & !F_KNOWN == 0, "unknown creation flags")?;
-    need(def, max > 0, "room for 0 entries")?;
+    let per_cpu = if rules.per_cpu { cpus } else { 0 };
     match def.kind {
-        MapKind::ARRAY => array(value, 0),
-        MapKind::PERCPU_ARRAY => array(value, cpus),
-        MapKind::PROG_ARRAY | MapKind::ARRAY_OF_MAPS => {
-            need(def, value == 4, "values are programs or maps: 4 bytes")?;
-            array(value, 0)
+        // Of programs, maps, devices, CPUs and sockets an entry holds the number, 0 for none.
+        MapKind::ARRAY
+        | MapKind::PERCPU_ARRAY
+        | MapKind::PROG_ARRAY
+        | MapKind::ARRAY_OF_MAPS
+        | MapKind::DEVMAP
+        | MapKind::CPUMAP
+        | MapKind::XSKMAP => {
+            let element = (storage::stride(value) as u64).saturating_mul(per_cpu.max(1) as u64);
+            fits(def, limits, element, max)?;
+            Ok(Box::new(Array::new(value, max, per_cpu)))
         }
-        MapKind::HASH => hash(value, 0, false),
-        MapKind::PERCPU_HASH => hash(value, cpus, false),
-        MapKind::LRU_HASH => hash(value, 0, true),
-        MapKind::LRU_PERCPU_HASH => hash(value, cpus, true),
-        MapKind::HASH_OF_MAPS => {
-            need(def, value == 4, "values are maps: 4 bytes")?;
-            hash(value, 0, false)
+        MapKind::HASH
+        | MapKind::PERCPU_HASH
+        | MapKind::LRU_HASH
+        | MapKind::LRU_PERCPU_HASH
+        | MapKind::HASH_OF_MAPS
+        | MapKind::DEVMAP_HASH => {
+            let evicts = matches!(def.kind, MapKind::LRU_HASH | MapKind::LRU_PERCPU_HASH);
+            let shape = Shape { key_size: key, value_size: value, max_entries: max, per_cpu, cpus, evicts };
+            fits(def, limits, shape.element_size() as u64 + 8, max)?;
+            Ok(Box::new(Hash::new(shape)))
         }
         MapKind::LPM_TRIE => {
-            need(def, (5..=260).contains(&key), "keys have a prefix length and 1 to 256 bytes")?;
-            need(def, value > 0, "values of 0 bytes")?;
-            need(def, def.flags & F_NO_PREALLOC != 0, "a trie needs `BPF_F_NO_PREALLOC`")?;
             fits(def, limits, Lpm::element_size(key, value) as u64, max)?;
             Ok(Box::new(Lpm::new(key, value, max)))
         }
         MapKind::RINGBUF => {
-            need(def, key == 0 && value == 0, "a ring buffer has neither keys nor values")?;
-            let pages = max.is_power_of_two() && max >= 4096;
-            need(def, pages, "a ring buffer's size is a power of two and whole pages")?;
             fits(def, limits, 2, max)?;
             Ok(Box::new(Ring::new(max)))
         }
-        _ => Err(MapError::Unsupported { map: def.name.clone(), kind: def.kind }),
+        _ => Err(unsupported()),
     }
 }
 
@@ -441,8 +445,9 @@ fn invalid(def: &MapDef, reason: &str) -> MapError {
     MapError::Invalid { map: def.name.clone(), reason: reason.to_owned() }
 }
 
-fn need(def: &MapDef, holds: bool, reason: &str) -> Result<(), MapError> {
-    if holds { Ok(()) } else { Err(invalid(def, reason)) }
+/// What Linux asks of a definition; `given` says what stands there.
+fn need(def: &MapDef, holds: bool, given: impl Fn() -> String) -> Result<(), MapError> {
+    if holds { Ok(()) } else { Err(invalid(def, &format!("a `{}` map cannot have {}", def.kind, given()))) }
 }
 
 /// Whether `max` elements of that size stay within the limit.

@@ -1,0 +1,285 @@
+//! Helper calls: the arguments against the signature before, the effects on tags and references after.
+
+use belay_isa::Reg;
+use belay_spec::{Arg, ArgKind, MapKind, Ret, SizeRule, SockKind};
+
+use super::fault::FaultKind;
+use super::guard::{Guard, Stop, Use, calls_back, view_size};
+use super::region::{Held, Region, Tag, What};
+use crate::engine::State;
+use crate::helpers::Helper;
+use crate::world::World;
+
+/// The most bytes that a size argument may name (`BPF_MAX_VAR_SIZ`).
+const MAX_SIZE: u64 = 1 << 29;
+
+const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+
+/// One argument, as it stands.
+#[derive(Clone, Copy)]
+struct Given {
+    helper: &'static belay_spec::Helper,
+    reg: Reg,
+    value: u64,
+    /// May point into the packet.
+    packet: bool,
+    /// The argument after it: the size of the memory.
+    size: u64,
+}
+
+impl Given {
+    /// Whether the helper takes a map of this kind here.
+    fn takes(&self, world: &World<'_>, kind: MapKind) -> bool {
+        match world.layout.hook {
+            Some(hook) => hook.allows_on_map(self.helper, kind),
+            None => kind.allows(self.helper),
+        }
+    }
+}
+
+/// The signature of a helper in the hook of the running program.
+fn signature(world: &World<'_>, state: &State<'_>, id: u32) -> Option<&'static belay_spec::Helper> {
+    match world.layout.hook {
+        Some(hook) => hook.signature(state.code.release, id),
+        None => belay_spec::Helper::by_id(id),
+    }
+}
+
+impl Guard {
+    /// Tests the arguments of a call.
+    pub(super) fn before_helper(
+        &mut self,
+        state: &State<'_>,
+        world: &World<'_>,
+        helper: &'static Helper,
+    ) -> Result<(), Stop> {
+        let Some(signature) = signature(world, state, helper.id) else {
+            return Err(self.fault(FaultKind::HelperNotAllowed(helper.id as i32)));
+        };
+        let args = state.args();
+        let packet = world.layout.hook.is_some_and(|hook| hook.packet_reaches(signature));
+        for (index, arg) in signature.args.iter().enumerate().take(5) {
+            let size = args.get(index + 1).copied().unwrap_or(0);
+            let given = Given { helper: signature, reg: ARGUMENTS[index], value: args[index], packet, size };
+            self.argument(state, world, arg, given, args[0])?;
+        }
+        if calls_back(helper) {
+            let context = self.shadow.get(Reg::R3);
+            self.shadow.frame_mut(state.depth).callback_context = context;
+        }
+        if signature.effects.invalidates_packet {
+            self.regions.end_packet(self.pc);
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, given: Given, expected: &'static str) -> Stop {
+        self.fault(FaultKind::Argument { helper: given.helper.id, register: given.reg, expected })
+    }
+
+    fn argument(
+        &mut self,
+        state: &State<'_>,
+        world: &World<'_>,
+        arg: &Arg,
+        given: Given,
+        first: u64,
+    ) -> Result<(), Stop> {
+        let tag = self.written(given.reg)?;
+        if arg.nullable && given.value == 0 && !matches!(tag, Tag::Pointer(_)) {
+            return Ok(());
+        }
+        // Of the map in the first argument, which was tested before this one.
+        let map = world.map(first).map(|(map, _)| map.def());
+        let key = map.map_or(0, |map| u64::from(map.key_size));
+        let value = map.map_or(0, |map| u64::from(map.value_size));
+        match arg.kind {
+            ArgKind::Any | ArgKind::Stack => Ok(()),
+            ArgKind::Scalar if matches!(tag, Tag::Number | Tag::Null(_)) => Ok(()),
+            ArgKind::Scalar => Err(self.wrong(given, "a number")),
+            ArgKind::Context => self.require_context(state, world, given.reg),
+            ArgKind::Map => match world.map(given.value) {
+                Some((map, _)) if tag == Tag::Map && given.takes(world, map.def().kind) => Ok(()),
+                Some(_) if tag == Tag::Map => Err(self.wrong(given, "a map of another kind")),
+                _ => Err(self.wrong(given, "a map")),
+            },
+            ArgKind::MapKey => self.memory(world, given, key, true, false),
+            ArgKind::MapValue => self.memory(world, given, value, true, false),
+            ArgKind::MapValueOut => self.memory(world, given, value, false, true),
+            ArgKind::MemIn => self.memory(world, given, given.size, true, false),
+            ArgKind::MemOut => self.memory(world, given, given.size, false, true),
+            ArgKind::MemInOut => self.memory(world, given, given.size, true, true),
+            ArgKind::FixedIn { size, .. } => self.memory(world, given, size.into(), true, false),
+            ArgKind::FixedOut { size, .. } => self.memory(world, given, size.into(), false, true),
+            ArgKind::Size(SizeRule::NonZero) if given.value == 0 => Err(self.wrong(given, "a size above 0")),
+            ArgKind::Size(_) | ArgKind::AllocSize if given.value > MAX_SIZE => {
+                Err(self.wrong(given, "a size"))
+            }
+            ArgKind::Size(_) => Ok(()),
+            ArgKind::AllocSize => {
+                self.allocated = given.value;
+                Ok(())
+            }
+            ArgKind::SockCommon | ArgKind::Socket | ArgKind::BtfSockCommon => {
+                let region = self.pointee(world, given.reg, given.value)?;
+                let fits = match region.what {
+                    What::Socket(SockKind::SockCommon) => arg.kind != ArgKind::Socket,
+                    What::Socket(_) | What::Kernel(_) => true,
+                    _ => false,
+                };
+                if !fits || given.value != region.base {
+                    return Err(self.wrong(given, "a socket"));
+                }
+                self.release(world, arg, &region)
+            }
+            ArgKind::RingbufRecord => {
+                let region = self.pointee(world, given.reg, given.value)?;
+                if region.what != What::Record || given.value != region.base {
+                    return Err(self.wrong(given, "a reserved ring-buffer record"));
+                }
+                self.release(world, arg, &region)
+            }
+            ArgKind::Callback if tag == Tag::Function => Ok(()),
+            ArgKind::Callback => Err(self.wrong(given, "a function")),
+            ArgKind::ConstStr => self.string(world, given),
+            ArgKind::SpinLock => self.memory(world, given, 4, false, true),
+            _ => Err(self.fault(FaultKind::Unsupported("arguments of this kind"))),
+        }
+    }
+
+    /// Requires a register to be the context, unmodified.
+    pub(super) fn require_context(&self, state: &State<'_>, world: &World<'_>, reg: Reg) -> Result<(), Stop> {
+        let region = self.pointee(world, reg, state.get(reg))?;
+        if region.what == What::Context && state.get(reg) == region.base {
+            return Ok(());
+        }
+        Err(self.fault(FaultKind::NotAPointer { register: reg, value: state.get(reg) }))
+    }
+
+    /// Requires memory that the helper reads (initialised) or writes.
+    fn memory(
+        &mut self,
+        world: &World<'_>,
+        given: Given,
+        size: u64,
+        read: bool,
+        write: bool,
+    ) -> Result<(), Stop> {
+        // A size of zero touches nothing, wherever the pointer points.
+        if size == 0 {
+            return Ok(());
+        }
+        if size > MAX_SIZE {
+            return Err(self.wrong(given, "memory of a smaller size"));
+        }
+        let region = self.pointee(world, given.reg, given.value)?;
+        if matches!(region.what, What::Context | What::Socket(_) | What::Kernel(_)) {
+            return Err(self.wrong(given, "memory"));
+        }
+        if matches!(region.what, What::Packet | What::PacketMeta) && !given.packet {
+            return Err(self.wrong(given, "memory outside the packet"));
+        }
+        let access = if write { Use::Write } else { Use::Read };
+        self.access(world, &region, given.value, size, access)?;
+        if read {
+            self.initialised(&region, given.value, size)?;
+        }
+        if write {
+            self.stored(&region, given.value, size, Tag::Number);
+        }
+        Ok(())
+    }
+
+    /// Requires a string that ends inside the region.
+    fn string(&self, world: &World<'_>, given: Given) -> Result<(), Stop> {
+        let region = self.pointee(world, given.reg, given.value)?;
+        let end = region.base.saturating_add(region.len);
+        let mut at = given.value;
+        while at < end {
+            self.access(world, &region, at, 1, Use::Read)?;
+            if world.mem.load(at, belay_isa::Size::B) == 0 {
+                return Ok(());
+            }
+            at += 1;
+        }
+        Err(self.wrong(given, "a string that ends with a zero"))
+    }
+
+    /// Carries out what an argument releases.
+    fn release(&mut self, world: &World<'_>, arg: &Arg, region: &Region) -> Result<(), Stop> {
+        if !arg.releases {
+            return Ok(());
+        }
+        match region.reference {
+            Some(reference) => {
+                self.regions.release(reference, self.pc);
+                Ok(())
+            }
+            None => {
+                let target = self.target(world, region.what);
+                Err(self.fault(FaultKind::NotOwned { target }))
+            }
+        }
+    }
+
+    /// What a call that was made has changed.
+    pub(super) fn after_helper(
+        &mut self,
+        state: &State<'_>,
+        world: &World<'_>,
+        helper: &'static Helper,
+        args: [u64; 5],
+        r0: u64,
+    ) -> Result<(), Stop> {
+        let Some(signature) = signature(world, state, helper.id) else {
+            return self.returned(Tag::Uninit);
+        };
+        let derived = signature.effects.derives_from.and_then(|arg| {
+            let reg = ARGUMENTS.get(usize::from(arg))?;
+            match self.shadow.get(*reg) {
+                Tag::Pointer(id) => self.regions.get(id)?.reference,
+                _ => None,
+            }
+        });
+        let (what, len) = match signature.ret {
+            Ret::Void => return self.returned(Tag::Uninit),
+            Ret::Scalar | Ret::Within(..) | Ret::AtMostSize => return self.returned(Tag::Number),
+            _ if r0 == 0 => return self.returned(Tag::Null(self.pc)),
+            Ret::MapValue { .. } => match world.map(args[0]) {
+                Some((map, _)) if map.holds_maps() => return self.returned(Tag::Map),
+                Some((map, _)) => (What::Value(map.handle()), u64::from(map.def().value_size)),
+                None => return self.returned(Tag::Number),
+            },
+            Ret::Socket { kind, .. } => (What::Socket(kind), view_size(kind)),
+            Ret::AllocMem { .. } => (What::Record, self.allocated),
+            Ret::Btf { name, .. } => (What::Kernel(name), 0),
+            Ret::DynptrMem { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
+                return Err(self.fault(FaultKind::Unsupported("results of this kind")));
+            }
+        };
+        let id = match (what, signature.effects.acquires) {
+            (What::Value(_), _) => self.regions.lasting(what, r0, len),
+            (_, Some(resource)) => {
+                let reference = self.regions.acquire(Held {
+                    resource,
+                    helper: helper.id,
+                    program: self.program.clone(),
+                    acquired_at: self.pc,
+                    address: r0,
+                    depth: self.depth,
+                    released: false,
+                    reported: false,
+                });
+                self.regions.add(what, r0, len, Some(reference))
+            }
+            (_, None) => self.regions.add(what, r0, len, derived),
+        };
+        self.returned(Tag::Pointer(id))
+    }
+
+    fn returned(&mut self, tag: Tag) -> Result<(), Stop> {
+        self.shadow.set(Reg::R0, tag);
+        self.shadow.clobber();
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! The instruction set, by vectors: programs with memory and an expected result.
+//!
+//! Our own vectors lie beside this file; those of the public `bpf_conformance` suite are read where they are
+//! (`shared/conformance` beside or above the repository). Each runs under the guard, and then, since the guard has seen
+//! every access to be good, once more without it: the interpreter's own path.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use belay_isa::{Reg, Slot};
+use belay_object::{Attach, Program};
+
+use crate::checked::{Checked, Report};
+use crate::context::Layout;
+use crate::engine::{self, End, State};
+use crate::interpreter::Unwatched;
+use crate::machine::{Machine, Random};
+use crate::maps::Maps;
+use crate::memory::{Block, Memory};
+use crate::world::{Input, Trace, World};
+
+fn program(slots: Vec<Slot>) -> Program {
+    Program::new("vector", "vector", Attach::Unknown, slots)
+}
+
+fn slots(hex: &str) -> Vec<Slot> {
+    bytes(hex).as_chunks::<8>().0.iter().map(|chunk| Slot::from_le_bytes(*chunk)).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).expect("a hex digit") as u8;
+    hex.as_bytes().as_chunks::<2>().0.iter().map(|[high, low]| digit(*high) << 4 | digit(*low)).collect()
+}
+
+/// Runs a program without a guard, that ran well under one on the same memory.
+fn unwatched(checked: &Checked, report: &Report, memory: &[u8]) -> u64 {
+    let (mut machine, maps) = (Machine::default(), Maps::default());
+    let block = Block::zeroed(memory.len());
+    block.write(0, memory).expect("it is as long");
+    let mut state = State::new(checked.code(), machine.stack.top());
+    state.set(Reg::R1, block.addr());
+    state.set(Reg::R2, memory.len() as u64);
+    let mut world = World {
+        mem: Memory::repeating(report),
+        maps: &maps,
+        machine: &mut machine,
+        layout: Layout::RAW,
+        input: Input::Raw(block.addr()),
+        random: Random(0),
+        trace: Trace::default(),
+    };
+    match engine::execute(&mut Unwatched, &mut state, &mut world) {
+        Ok(End::Exit(r0)) => r0,
+        Ok(End::Stuck(why)) => panic!("stuck: {why:?}"),
+        Err(never) => match never {},
+    }
+}
+
+/// The result of a program on both runners, or what went wrong.
+fn result(slots: Vec<Slot>, memory: &[u8]) -> Result<u64, String> {
+    let checked = Checked::raw(&program(slots), Arc::default()).map_err(|error| error.to_string())?;
+    let mut changed = memory.to_vec();
+    let report = checked.run_raw(&mut Machine::default(), &mut changed);
+    report.result.as_ref().map_err(ToString::to_string)?;
+    let again = unwatched(&checked, &report, memory);
+    if again != report.r0 {
+        return Err(format!("checked {:#x}, unchecked {again:#x}", report.r0));
+    }
+    Ok(again)
+}
+
+/// The shared conformance suite, if it lies beside the repository or above it.
+fn suite() -> Option<PathBuf> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    repository
+        .ancestors()
+        .map(|dir| dir.join("shared/conformance/bpf_conformance.json"))
+        .find(|file| file.exists())
+}
+
+#[test]
+fn the_public_suite_passes() {
+    let Some(file) = suite() else {
+        assert!(!required("conformance"), "the conformance suite is required and not there");
+        eprintln!("skipped: no shared/conformance/bpf_conformance.json beside the repository");
+        return;
+    };
+    let text = std::fs::read_to_string(file).expect("readable");
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(&text).expect("JSON");
+    let text = |vector: &serde_json::Value, field: &str| vector[field].as_str().expect("a string").to_owned();
+    let mut failed = Vec::new();
+    for vector in &vectors {
+        let expected = u64::from_str_radix(text(vector, "result").trim_start_matches("0x"), 16).expect("hex");
+        let found = result(slots(&text(vector, "insns")), &bytes(&text(vector, "mem")));
+        if found != Ok(expected) {
+            failed.push(format!("{}: expected {expected:#x}, found {found:x?}", text(vector, "name")));
+        }
+    }
+    // `callx` is no instruction of Linux.
+    failed.retain(|line| !line.starts_with("callx:"));
+    assert!(failed.is_empty(), "{} of {} fail:\n{}", failed.len(), vectors.len(), failed.join("\n"));
+    assert_eq!(vectors.len(), 313);
+}
+
+fn required(what: &str) -> bool {
+    std::env::var("BELAY_REQUIRE").is_ok_and(|list| list.split(',').any(|item| item.trim() == what))
+}

@@ -1,0 +1,131 @@
+//! Internet checksums (RFC 1071, RFC 1624), computed as the kernel's helpers do.
+
+use belay_isa::Size;
+
+use crate::errno::Errno;
+use crate::world::World;
+
+/// The width of the field that changed, in the low bits of the flags; 0: the difference is given.
+const FIELD_SIZE: u64 = 0xf;
+/// `BPF_F_PSEUDO_HDR`: the field is part of the pseudo-header.
+const PSEUDO_HEADER: u64 = 1 << 4;
+/// `BPF_F_MARK_MANGLED_0`: a checksum of 0 means that there is none (UDP).
+const MARK_MANGLED_0: u64 = 1 << 5;
+/// `BPF_F_MARK_ENFORCE`: there is one, even if it is 0.
+const MARK_ENFORCE: u64 = 1 << 6;
+/// `BPF_F_IPV6`
+const IPV6: u64 = 1 << 7;
+
+/// Ones' complement sum of two 32-bit numbers.
+fn add(a: u32, b: u32) -> u32 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum + u32::from(carry)
+}
+
+/// Folds a 32-bit sum to 16 bits.
+fn fold16(sum: u32) -> u16 {
+    let sum = (sum & 0xffff) + (sum >> 16);
+    (sum + (sum >> 16)) as u16
+}
+
+/// Where a 16-bit checksum lies in the packet; the error of a bad offset.
+fn place(world: &World<'_>, offset: u64) -> Result<u64, Errno> {
+    let offset = offset as u32;
+    if offset > 0xffff || offset & 1 != 0 {
+        return Err(Errno::EFAULT);
+    }
+    world.packet()?.at(offset as usize, 2).ok_or(Errno::EFAULT)
+}
+
+/// The checksum after a change, by the helpers' convention for `from`, `to` and the field's size.
+fn replaced(sum: u16, from: u64, to: u64, size: u64) -> Result<u16, Errno> {
+    let unfolded = u32::from(!sum);
+    Ok(match size {
+        0 if from != 0 => return Err(Errno::EINVAL),
+        0 => !fold16(add(to as u32, unfolded)),
+        2 => !fold16(add(add(unfolded, u32::from(!(from as u16))), u32::from(to as u16))),
+        4 => !fold16(add(add(unfolded, !(from as u32)), to as u32)),
+        _ => return Err(Errno::EINVAL),
+    })
+}
+
+/// `bpf_l3_csum_replace(ctx, offset, from, to, flags)`
+pub(super) fn l3_replace(world: &mut World<'_>, [_, offset, from, to, flags]: [u64; 5]) -> u64 {
+    if flags & !FIELD_SIZE != 0 {
+        return Errno::EINVAL.r0();
+    }
+    let change = || {
+        let addr = place(world, offset)?;
+        let sum = world.mem.load(addr, Size::H) as u16;
+        world.mem.store(addr, Size::H, replaced(sum, from, to, flags)?.into());
+        Ok(())
+    };
+    crate::errno::r0(change())
+}
+
+/// `bpf_l4_csum_replace(ctx, offset, from, to, flags)`
+pub(super) fn l4_replace(world: &mut World<'_>, [_, offset, from, to, flags]: [u64; 5]) -> u64 {
+    if flags & !(FIELD_SIZE | PSEUDO_HEADER | MARK_MANGLED_0 | MARK_ENFORCE | IPV6) != 0 {
+        return Errno::EINVAL.r0();
+    }
+    let change = || {
+        let addr = place(world, offset)?;
+        let sum = world.mem.load(addr, Size::H) as u16;
+        if flags & MARK_MANGLED_0 != 0 && flags & MARK_ENFORCE == 0 && sum == 0 {
+            return Ok(());
+        }
+        let new = match replaced(sum, from, to, flags & FIELD_SIZE)? {
+            0 if flags & MARK_MANGLED_0 != 0 => 0xffff,
+            new => new,
+        };
+        world.mem.store(addr, Size::H, new.into());
+        Ok(())
+    };
+    crate::errno::r0(change())
+}
+
+/// The sum of memory, a multiple of 4 bytes, added to another.
+fn sum(world: &World<'_>, addr: u64, size: u64, start: u32) -> u32 {
+    (0..size / 4)
+        .fold(start, |total, index| add(total, world.mem.load(addr.wrapping_add(4 * index), Size::W) as u32))
+}
+
+/// `bpf_csum_diff(from, from_size, to, to_size, seed)`
+pub(super) fn diff(world: &mut World<'_>, [from, from_size, to, to_size, seed]: [u64; 5]) -> u64 {
+    let (from_size, to_size, seed) = (u64::from(from_size as u32), u64::from(to_size as u32), seed as u32);
+    if (from_size | to_size) % 4 != 0 {
+        return Errno::EINVAL.r0();
+    }
+    let removed = if from_size > 0 { !sum(world, from, from_size, 0) } else { 0 };
+    let total = add(sum(world, to, to_size, seed), removed);
+    u64::from(fold16(total))
+}
+
+/// `bpf_csum_update(ctx, csum)`: changes a hardware checksum, which packets here have not
+pub(super) fn update(_: &mut World<'_>, _: [u64; 5]) -> u64 {
+    Errno::ENOTSUPP.r0()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 1071 over 16-bit words.
+    fn checksum(words: &[u16]) -> u16 {
+        !fold16(words.iter().fold(0, |sum, word| add(sum, u32::from(*word))))
+    }
+
+    #[test]
+    fn replacing_a_field_is_the_same_as_summing_anew() {
+        let mut words = [0x4500, 0x0073, 0x1234, 0x4000, 0x4011, 0xc0a8, 0x0001, 0xc0a8, 0x00c7];
+        for new in [0_u16, 1, 0x7fff, 0xfffe, 0xffff, 0xc0a8] {
+            let old_sum = checksum(&words);
+            let old = std::mem::replace(&mut words[5], new);
+            assert_eq!(replaced(old_sum, old.into(), new.into(), 2), Ok(checksum(&words)));
+            let (a, b) = (u32::from(old) | 7 << 16, u32::from(new) | 7 << 16);
+            assert_eq!(replaced(old_sum, a.into(), b.into(), 4), Ok(checksum(&words)));
+        }
+        assert_eq!(replaced(0x1234, 1, 0, 0), Err(Errno::EINVAL));
+        assert_eq!(replaced(0x1234, 1, 0, 3), Err(Errno::EINVAL));
+    }
+}

@@ -1,0 +1,99 @@
+//! Packet bytes: load, store, pull; and the flow hash.
+
+use crate::context::{Form, skb};
+use crate::errno::Errno;
+use crate::world::World;
+
+/// Offsets are 32 bits, and none beyond this is in any packet.
+const MAX_OFFSET: u64 = 0xffff;
+
+/// Copies from the packet to the program, or fills with zeros where there is nothing.
+fn load(world: &World<'_>, from: Option<u64>, to: u64, len: u64) -> u64 {
+    match from {
+        Some(from) => {
+            world.mem.copy(from, to, len as usize);
+            0
+        }
+        None => {
+            world.mem.clear(to, len as usize);
+            Errno::EFAULT.r0()
+        }
+    }
+}
+
+/// `bpf_skb_load_bytes(ctx, offset, to, len)`
+pub(super) fn load_bytes(world: &mut World<'_>, [_, offset, to, len, _]: [u64; 5]) -> u64 {
+    let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
+    let from = world.packet().ok().and_then(|packet| packet.at(offset as usize, len as usize));
+    load(world, from, to, len)
+}
+
+/// `bpf_skb_load_bytes_relative(ctx, offset, to, len, start)`
+pub(super) fn load_bytes_relative(world: &mut World<'_>, [_, offset, to, len, start]: [u64; 5]) -> u64 {
+    /// `BPF_HDR_START_MAC`, `BPF_HDR_START_NET`.
+    const MAC: u32 = 0;
+    const NETWORK: u32 = 1;
+    let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
+    let from = world.packet().ok().and_then(|packet| {
+        let start = match start as u32 {
+            MAC => packet.mac_off(),
+            NETWORK => packet.network_off(),
+            _ => return None,
+        };
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        packet.at_signed(start + offset as i64, len as usize)
+    });
+    load(world, from, to, len)
+}
+
+/// `bpf_skb_store_bytes(ctx, offset, from, len, flags)`
+pub(super) fn store_bytes(world: &mut World<'_>, [_, offset, from, len, flags]: [u64; 5]) -> u64 {
+    /// `BPF_F_RECOMPUTE_CSUM`: of a hardware checksum, which packets here have not.
+    const RECOMPUTE_CSUM: u64 = 1;
+    /// `BPF_F_INVALIDATE_HASH`
+    const INVALIDATE_HASH: u64 = 2;
+    if flags & !(RECOMPUTE_CSUM | INVALIDATE_HASH) != 0 {
+        return Errno::EINVAL.r0();
+    }
+    let (offset, len) = (offset as u32 as usize, len as u32 as usize);
+    let Some(to) = world.packet().ok().and_then(|packet| packet.at(offset, len)) else {
+        return Errno::EFAULT.r0();
+    };
+    world.mem.copy(from, to, len);
+    if flags & INVALIDATE_HASH != 0 {
+        skb::set_hash(&world.machine.context, 0);
+    }
+    0
+}
+
+/// `bpf_skb_pull_data(ctx, len)`: all of a packet is linear here already
+pub(super) fn pull_data(world: &mut World<'_>, [_, len, ..]: [u64; 5]) -> u64 {
+    match world.packet() {
+        Ok(packet) if len as u32 as usize <= packet.len() => 0,
+        Ok(_) => Errno::ENOMEM.r0(),
+        Err(errno) => errno.r0(),
+    }
+}
+
+/// `bpf_set_hash_invalid(ctx)`
+pub(super) fn set_hash_invalid(world: &mut World<'_>, _: [u64; 5]) -> u64 {
+    if let Form::Skb { .. } = world.layout.form {
+        skb::set_hash(&world.machine.context, 0);
+    }
+    0
+}
+
+/// `bpf_set_hash(ctx, hash)`
+pub(super) fn set_hash(world: &mut World<'_>, [_, hash, ..]: [u64; 5]) -> u64 {
+    if let Form::Skb { .. } = world.layout.form {
+        skb::set_hash(&world.machine.context, hash as u32);
+    }
+    0
+}
+
+/// `bpf_get_socket_uid(ctx)`: the overflow user, as packets here come without a socket of their own
+pub(super) fn socket_uid(_: &mut World<'_>, _: [u64; 5]) -> u64 {
+    65534
+}

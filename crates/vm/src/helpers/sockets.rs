@@ -1,0 +1,137 @@
+//! Socket helpers: lookup, release, casts, assignment.
+//!
+//! A program's pointer to a socket is the address of the table's [`Socket`], whose first bytes are `struct bpf_sock`;
+//! `struct bpf_tcp_sock` lies behind them in the same object. So every pointer leads back to its socket by arithmetic on
+//! the table's slice alone.
+
+use belay_sockets::{LookupKind, Protocol, Query, Socket, SocketId, SocketTable, Tuple};
+
+use crate::context::Form;
+use crate::errno::Errno;
+use crate::world::{Input, SocketLookup, World};
+
+/// The address of a socket. Its provenance is exposed, so that loads may find the way back.
+fn address(socket: &Socket) -> u64 {
+    std::ptr::from_ref(socket).expose_provenance() as u64
+}
+
+/// The socket that an address lies in, at one of its views.
+pub(crate) fn at(table: &SocketTable, addr: u64) -> Option<SocketId> {
+    let reader = table.read();
+    let sockets = reader.sockets();
+    let first = sockets.first()?;
+    let off = usize::try_from(addr.checked_sub(address(first))?).ok()?;
+    let within = off % size_of::<Socket>();
+    let socket = sockets.get(off / size_of::<Socket>())?;
+    (within == Socket::VIEW_OFFSET || within == Socket::TCP_VIEW_OFFSET).then(|| socket.id())
+}
+
+/// Hands the socket at an address to a function.
+fn with<T>(world: &World<'_>, addr: u64, then: impl FnOnce(&Socket) -> T) -> Option<T> {
+    let id = at(&world.machine.sockets, addr)?;
+    world.machine.sockets.read().socket(id).map(then)
+}
+
+/// Gives a reference back.
+pub(crate) fn release(table: &SocketTable, addr: u64) {
+    if let Some(id) = at(table, addr)
+        && let Some(socket) = table.read().socket(id)
+    {
+        // An error says that nothing was held: only an unverified program gets here, and the guard has reported it.
+        let _ = socket.release();
+    }
+}
+
+/// `bpf_sk_lookup_tcp(ctx, tuple, size, netns, flags)`
+pub(super) fn lookup_tcp(world: &mut World<'_>, args: [u64; 5]) -> u64 {
+    lookup(world, 84, Protocol::Tcp, LookupKind::Full, args)
+}
+
+/// `bpf_sk_lookup_udp(ctx, tuple, size, netns, flags)`
+pub(super) fn lookup_udp(world: &mut World<'_>, args: [u64; 5]) -> u64 {
+    lookup(world, 85, Protocol::Udp, LookupKind::Full, args)
+}
+
+/// `bpf_skc_lookup_tcp(ctx, tuple, size, netns, flags)`
+pub(super) fn skc_lookup_tcp(world: &mut World<'_>, args: [u64; 5]) -> u64 {
+    lookup(world, 99, Protocol::Tcp, LookupKind::Common, args)
+}
+
+fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKind, args: [u64; 5]) -> u64 {
+    let [_, tuple, size, netns, flags] = args;
+    let tuple = read_tuple(world, tuple, size as u32);
+    let reader = world.machine.sockets.read();
+    let argument = match world.layout.form {
+        Form::Xdp => belay_sockets::NsidArg::xdp(netns),
+        Form::Skb { .. } | Form::Raw => belay_sockets::NsidArg::wide(netns),
+    };
+    let current = world.machine.netns.or_else(|| reader.default_netns());
+    let netns = current.and_then(|current| reader.resolve(current, argument));
+    let ifindex = match &world.input {
+        Input::Packet(packet) if world.layout.form == Form::Xdp => packet.metadata.ingress_ifindex,
+        Input::Packet(packet) => packet.metadata.ifindex,
+        Input::Raw(_) => 0,
+    };
+    let found = match (tuple, netns) {
+        (Some(tuple), Some(netns)) if flags == 0 => {
+            reader.acquire(&Query { netns, protocol, tuple, ifindex, kind }).map(|found| found.socket())
+        }
+        _ => None,
+    };
+    let (addr, found) = (found.map_or(0, address), found.map(Socket::id));
+    world.trace.lookups.push(SocketLookup { helper, tuple, netns, found });
+    addr
+}
+
+/// The tuple at an address; none unless its size is that of a family.
+fn read_tuple(world: &World<'_>, addr: u64, size: u32) -> Option<Tuple> {
+    let mut bytes = [0; Tuple::V6_SIZE];
+    let bytes =
+        bytes.get_mut(..size as usize).filter(|b| [Tuple::V4_SIZE, Tuple::V6_SIZE].contains(&b.len()))?;
+    world.mem.read(addr, bytes);
+    Tuple::from_bytes(bytes)
+}
+
+/// `bpf_sk_release(sk)`
+pub(super) fn sk_release(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    release(&world.machine.sockets, sk);
+    0
+}
+
+/// `bpf_sk_fullsock(sk)`
+pub(super) fn fullsock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    with(world, sk, |socket| if socket.is_full() { address(socket) } else { 0 }).unwrap_or(0)
+}
+
+/// `bpf_tcp_sock(sk)`
+pub(super) fn tcp_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    with(
+        world,
+        sk,
+        |socket| {
+            if socket.is_tcp_full() { address(socket) + Socket::TCP_VIEW_OFFSET as u64 } else { 0 }
+        },
+    )
+    .unwrap_or(0)
+}
+
+/// `bpf_skc_to_tcp_sock(sk)`
+pub(super) fn to_tcp_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    with(world, sk, |socket| if socket.is_tcp_full() { address(socket) } else { 0 }).unwrap_or(0)
+}
+
+/// `bpf_get_listener_sock(sk)`
+pub(super) fn listener(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    let Some(id) = at(&world.machine.sockets, sk) else { return 0 };
+    let reader = world.machine.sockets.read();
+    reader.socket(id).and_then(|socket| reader.listener_of(socket)).map_or(0, address)
+}
+
+/// `bpf_sk_assign(ctx, sk, flags)`: recorded
+pub(super) fn assign(world: &mut World<'_>, [_, sk, flags, ..]: [u64; 5]) -> u64 {
+    if flags != 0 {
+        return Errno::EINVAL.r0();
+    }
+    world.trace.assigned = at(&world.machine.sockets, sk);
+    0
+}
