@@ -46,3 +46,26 @@ fn corpus() -> Option<Vec<PathBuf>> {
     }
     Some(objects)
 }
+
+#[test]
+fn mutated_corpus_objects_never_panic() {
+    let Some(objects) = corpus() else { return };
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    let mut random = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % limit.max(1)
+    };
+    let options = Options { kernel_config: Some(String::new()), ..Options::default() };
+    for path in &objects {
+        let original = std::fs::read(path).expect("the corpus is readable");
+        // Large objects are types mostly: fewer rounds for the same time.
+        for _ in 0..(2_000_000 / original.len()).clamp(2, 40) {
+            let mut bytes = original.clone();
+            for _ in 0..8 {
+                let at = random(bytes.len());
+                bytes[at] = u8::try_from(random(256)).expect("a byte");
+            }
+            let _ = Object::parse("mutated.o", &bytes, &options);
+        }
+    }
+}

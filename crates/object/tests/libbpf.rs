@@ -127,9 +127,10 @@ fn render(program: &Program, object: &Object, kernel: &Btf) -> String {
     let flags = u32::from(program.sleepable) << 4 | u32::from(program.frags) << 5;
     let flags = if types == (1, 0) { 0 } else { flags };
     let mut wide = false;
+    let mut high = None;
     let insns = program.slots.iter().enumerate().map(|(i, &slot)| {
         if std::mem::take(&mut wide) {
-            return word(slot);
+            return word(Slot { imm: high.take().unwrap_or(slot.imm), ..slot });
         }
         wide = slot.opcode == 0x18;
         match (slot.opcode, slot.src) {
@@ -139,6 +140,15 @@ fn render(program: &Program, object: &Object, kernel: &Btf) -> String {
             }
             (0x18, 1 | 2) => {
                 word(Slot { imm: 0, ..slot }) + "<" + &object.maps[slot.imm as usize].kernel_name + ">"
+            }
+            (0x18, 3) if object.externs[slot.imm as usize].kind == ExternKind::UntypedKsym => {
+                let address = address(object.externs[slot.imm as usize].kernel_name());
+                high = Some((address >> 32) as i32);
+                word(Slot { src: 0, imm: address as i32, ..slot })
+            }
+            // What the kernel lacks is loaded as 0.
+            (0x18, 3) if kernel_id(&object.externs[slot.imm as usize], kernel) == 0 => {
+                word(Slot { src: 0, imm: 0, ..slot })
             }
             (0x18, 3) | (0x85, 2) => {
                 word(Slot { imm: kernel_id(&object.externs[slot.imm as usize], kernel), ..slot })
@@ -164,6 +174,14 @@ fn kernel_id(symbol: &Extern, kernel: &Btf) -> i32 {
         _ => matches!(kind, Kind::Var { .. }),
     };
     kernel.find(symbol.kernel_name(), wanted).map_or(0, |id| id.0.cast_signed())
+}
+
+/// The address of a kernel symbol, as libbpf puts it into the program.
+fn address(symbol: &str) -> u64 {
+    let symbols = std::fs::read_to_string("/proc/kallsyms").expect("libbpf has read it too");
+    let mut lines = symbols.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let line = lines.find(|words| words.get(2) == Some(&symbol)).expect("libbpf has found it too");
+    u64::from_str_radix(line[0], 16).expect("hex")
 }
 
 /// Puts names for the descriptors of maps into a line of the oracle.

@@ -110,6 +110,9 @@ static int load(char *path)
 		if (bpf_program__type(prog) == BPF_PROG_TYPE_UNSPEC)
 			bpf_program__set_type(prog, BPF_PROG_TYPE_SOCKET_FILTER);
 	}
+	// There is nothing to pin.
+	struct bpf_map *map;
+	bpf_object__for_each_map(map, object) bpf_map__set_pin_path(map, NULL);
 	memset(map_of_fd, 0, sizeof(map_of_fd));
 	recording = 1;
 	err = bpf_object__load(object);

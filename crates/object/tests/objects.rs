@@ -174,7 +174,7 @@ fn kernel_symbols_are_externs() {
         let found = &object.externs[find(name)];
         assert_eq!((found.kind, found.weak), (kind, weak), "{name}");
     };
-    is("init_task", ExternKind::UntypedKsym, false);
+    is("schedule", ExternKind::UntypedKsym, false);
     is("nr_cpu_ids", ExternKind::TypedKsym, true);
     is("bpf_rdonly_cast", ExternKind::Kfunc, false);
     is("bpf_no_such_function", ExternKind::Kfunc, true);
@@ -194,7 +194,7 @@ fn kernel_symbols_are_externs() {
             _ => None,
         })
         .collect();
-    for name in ["init_task", "nr_cpu_ids", "bpf_no_such_function", "bpf_no_such_variable"] {
+    for name in ["schedule", "nr_cpu_ids", "bpf_no_such_function", "bpf_no_such_variable"] {
         assert!(named.contains(&find(name)), "{name}");
     }
 }

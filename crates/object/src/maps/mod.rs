@@ -103,7 +103,8 @@ pub(crate) fn kconfig(object_name: &str, contents: Vec<u8>, btf: Option<&Btf>) -
     let size = u32::try_from(contents.len()).unwrap_or(u32::MAX);
     let mut def = MapDef::new(".kconfig", MapKind::ARRAY, 4, size, 1);
     def.kernel_name = data::kernel_name(object_name, ".kconfig");
-    def.flags = READ_ONLY_PROG;
+    // Its variables are visible to user space, every one.
+    def.flags = READ_ONLY_PROG | MMAPABLE;
     def.origin = MapOrigin::Kconfig;
     def.contents = Some(contents);
     def.frozen = true;

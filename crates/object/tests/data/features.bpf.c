@@ -83,7 +83,7 @@ extern bool CONFIG_BPF_SYSCALL __kconfig;
 extern unsigned CONFIG_HZ __kconfig __weak;
 extern unsigned CONFIG_OF_ANOTHER_WORLD __kconfig __weak;
 
-extern const void init_task __ksym;
+extern const void schedule __ksym;
 extern const int bpf_no_such_variable __ksym __weak;
 extern const int nr_cpu_ids __ksym __weak;
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
@@ -150,7 +150,7 @@ int kernel_symbols(void *ctx)
 		return 1;
 	if (bpf_no_such_function)
 		return bpf_no_such_function(1);
-	bpf_rdonly_cast(&init_task, 0);
+	bpf_rdonly_cast(&schedule, 0);
 	return nr_cpu_ids ? 2 : 3;
 }
 

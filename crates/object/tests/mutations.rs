@@ -1,0 +1,125 @@
+//! Corrupt input never panics, and costs little: thousands of objects, each with a few bytes changed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use belay_object::{Object, Options};
+
+/// xorshift64*: the same mutations in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() >> 32).expect("32 bits") % limit.max(1)
+    }
+}
+
+/// Changes `bytes`: single bits, whole words of a telling value, moved blocks, a cut end.
+fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
+    const TELLING: [u32; 8] = [0, 1, u32::MAX, 0x7fff_ffff, 0x8000_0000, 0xffff, 8, 0x1000_0000];
+    for _ in 0..=random.below(6) {
+        let at = random.below(bytes.len());
+        match random.below(8) {
+            0..3 => bytes[at] ^= 1 << random.below(8),
+            3 => bytes[at] = random.next() as u8,
+            4 | 5 => {
+                let at = at & !3;
+                let word = TELLING[random.below(TELLING.len())].to_le_bytes();
+                if let Some(place) = bytes.get_mut(at..at + 4) {
+                    place.copy_from_slice(&word);
+                }
+            }
+            6 => {
+                let (len, from) = (random.below(64), random.below(bytes.len()));
+                let block: Vec<u8> = bytes.iter().copied().skip(from).take(len).collect();
+                for (place, byte) in bytes.iter_mut().skip(at).zip(block) {
+                    *place = byte;
+                }
+            }
+            _ => {
+                if random.below(16) == 0 {
+                    bytes.truncate(at.max(1));
+                }
+            }
+        }
+    }
+}
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn options() -> Options {
+    let path = data("core_kernel.bpf.o");
+    let bytes = std::fs::read(&path).expect("committed");
+    let given = Options { kernel_config: Some(String::new()), kernel_version: Some(0), ..Options::default() };
+    let kernel_btf: Option<Arc<_>> = Object::parse("kernel", &bytes, &given).expect("parses").btf;
+    assert!(kernel_btf.is_some());
+    Options { kernel_btf, ..given }
+}
+
+#[test]
+fn ten_thousand_mutated_objects_give_an_object_or_an_error() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let (options, start) = (options(), Instant::now());
+    let (mut parsed, mut refused, mut slowest) = (0, 0, Duration::ZERO);
+    for name in ["features.bpf.o", "core.bpf.o", "legacy.bpf.o", "sections.bpf.o"] {
+        let original = std::fs::read(data(name)).expect("committed");
+        for _ in 0..2_500 {
+            let mut bytes = original.clone();
+            mutate(&mut bytes, &mut random);
+            let begin = Instant::now();
+            match Object::parse(name, &bytes, &options) {
+                Ok(object) => {
+                    parsed += 1;
+                    let slots: usize = object.programs.iter().map(|p| p.slots.len()).sum();
+                    assert!(slots <= 2_000_000, "{slots} slots of {} bytes", bytes.len());
+                    for program in &object.programs {
+                        let len: u32 = program.subprograms.iter().map(|s| s.len).sum();
+                        assert_eq!(len as usize, program.slots.len(), "subprograms cover the program");
+                    }
+                }
+                Err(error) => {
+                    refused += 1;
+                    let message = error.to_string();
+                    assert!(message.starts_with(name) && message.len() > name.len() + 2, "{message}");
+                }
+            }
+            slowest = slowest.max(begin.elapsed());
+        }
+    }
+    // Mutations that only ever break the header, or never anything, would test nothing.
+    assert!(parsed > 2_000 && refused > 2_000, "{parsed} parsed, {refused} refused");
+    assert!(slowest < Duration::from_secs(2), "one object took {slowest:?}");
+    eprintln!("{parsed} parsed, {refused} refused, slowest {slowest:?}, all {:?}", start.elapsed());
+}
+
+#[test]
+fn every_cut_of_an_object_gives_an_object_or_an_error() {
+    let (options, bytes) = (options(), std::fs::read(data("features.bpf.o")).expect("committed"));
+    for len in 0..bytes.len() {
+        let _ = Object::parse("cut.o", &bytes[..len], &options);
+    }
+    assert!(Object::parse("cut.o", &bytes, &options).is_ok());
+}
+
+#[test]
+fn mutated_text_gives_an_object_or_an_error() {
+    let text = b".license GPL\n.map m kind=hash key=4 value=8 entries=1\n.data d bytes=00ff size=8 frozen\n\
+        .extern k kfunc\n.hook xdp\n.prog p\nr1 = m ll\nr2 = d+4 ll\ncall f\ncall k\nexit\n.func f\nr0 = 0\nexit\n";
+    let (options, mut random, mut parsed) = (options(), Random(7), 0);
+    for _ in 0..5_000 {
+        let mut bytes = text.to_vec();
+        mutate(&mut bytes, &mut random);
+        parsed += usize::from(Object::parse("t.s", &bytes, &options).is_ok());
+    }
+    assert!(parsed > 100, "{parsed} parsed");
+}
