@@ -20,7 +20,7 @@ pub(crate) fn fill_in(btf: Btf, elf: &Elf<'_>) -> Result<Btf, Fault> {
     for id in btf.ids() {
         let ty = btf.get(id);
         let Kind::Section { vars, .. } = ty.kind else { continue };
-        let Some((index, section)) = elf.sections.iter().enumerate().find(|(_, s)| s.name == ty.name) else {
+        let Some((index, section)) = elf.find(ty.name) else {
             continue;
         };
         let place = |mut var: SectionVar| {

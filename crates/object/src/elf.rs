@@ -2,15 +2,22 @@
 //!
 //! Which of them mean something to BPF is the business of the modules that read them.
 
+use std::collections::HashMap;
+
 use object::LittleEndian as LE;
 use object::elf;
-use object::read::elf::{FileHeader, Rel, Rela, SectionHeader, Sym};
+use object::read::elf::{FileHeader, Rel, Rela, SectionHeader, SectionTable, Sym};
 
 use crate::error::{ErrorKind, Fault};
+
+/// Longest name of a section or symbol. The kernel's own limit on symbols is half of it.
+const LONGEST_NAME: usize = 1024;
 
 pub(crate) struct Elf<'a> {
     pub(crate) sections: Vec<Section<'a>>,
     pub(crate) symbols: Vec<Symbol<'a>>,
+    /// The first section of each name.
+    by_name: HashMap<&'a str, usize>,
 }
 
 pub(crate) struct Section<'a> {
@@ -96,15 +103,17 @@ impl<'a> Elf<'a> {
             return Err(not_bpf("it is not relocatable; compile with `clang -target bpf -c`"));
         }
         let table = header.sections(LE, bytes).map_err(|e| malformed(&e.to_string()))?;
-        let names: Vec<&str> = table
-            .iter()
-            .map(|s| table.section_name(LE, s).ok().and_then(|n| std::str::from_utf8(n).ok()).unwrap_or(""))
-            .collect();
+        let name_table = header.shstrndx(LE, bytes).map_err(|e| malformed(&e.to_string()))?;
+        let strings = string_table(&table, bytes, object::SectionIndex(name_table as usize));
+        let names: Vec<&str> = table.iter().map(|s| name_at(strings, s.sh_name(LE))).collect();
         let symbols = table.symbols(LE, bytes, elf::SHT_SYMTAB).map_err(|e| malformed(&e.to_string()))?;
 
         let mut sections = Vec::with_capacity(table.len());
+        let mut left = bytes.len();
         for (header, &name) in table.iter().zip(&names) {
             let data = header.data(LE, bytes).map_err(|e| malformed(&e.to_string()).section(name))?;
+            // Every copy that is made of a section's contents is paid for by bytes of the file.
+            left = left.checked_sub(data.len()).ok_or_else(|| malformed("sections overlap").section(name))?;
             let flags = header.sh_flags(LE);
             sections.push(Section {
                 name,
@@ -132,6 +141,7 @@ impl<'a> Elf<'a> {
                 section.relocations.sort_by_key(|r| r.offset);
             }
         }
+        let strings = string_table(&table, bytes, symbols.string_section());
         let symbols = symbols.enumerate().map(|(index, symbol)| {
             let section = symbols.symbol_section(LE, symbol, index).ok().flatten().map(|i| i.0);
             let home = match section {
@@ -139,8 +149,7 @@ impl<'a> Elf<'a> {
                 None if symbol.is_undefined(LE) => Home::Undefined,
                 _ => Home::Special,
             };
-            let name = symbols.symbol_name(LE, symbol).ok().and_then(|n| std::str::from_utf8(n).ok());
-            let mut name = name.unwrap_or("");
+            let mut name = name_at(strings, symbol.st_name(LE));
             if let (true, Home::Section(i)) = (symbol.st_type() == elf::STT_SECTION, home) {
                 name = names.get(i).copied().unwrap_or("");
             }
@@ -155,12 +164,35 @@ impl<'a> Elf<'a> {
             }
         });
         let symbols = symbols.collect();
-        Ok(Elf { sections, symbols })
+        let by_name = names.into_iter().enumerate().rev().map(|(index, name)| (name, index)).collect();
+        Ok(Elf { sections, symbols, by_name })
+    }
+
+    /// The section of that name, and its index.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &Section<'a>)> {
+        let index = self.by_name.get(name).copied()?;
+        Some((index, self.sections.get(index)?))
     }
 
     pub(crate) fn section(&self, name: &str) -> Option<&Section<'a>> {
-        self.sections.iter().find(|s| s.name == name)
+        self.find(name).map(|(_, section)| section)
     }
+}
+
+fn string_table<'a>(
+    table: &SectionTable<'a, elf::FileHeader64<LE>>,
+    bytes: &'a [u8],
+    index: object::SectionIndex,
+) -> &'a [u8] {
+    table.section(index).ok().and_then(|section| section.data(LE, bytes).ok()).unwrap_or_default()
+}
+
+/// The name at an offset; empty if there is none, or if it is too long: a name costs its readers its length.
+fn name_at(strings: &[u8], offset: u32) -> &str {
+    let tail = strings.get(offset as usize..).unwrap_or_default();
+    let tail = tail.get(..=LONGEST_NAME).unwrap_or(tail);
+    let end = tail.iter().position(|&b| b == 0);
+    end.and_then(|end| std::str::from_utf8(tail.get(..end)?).ok()).unwrap_or("")
 }
 
 fn not_bpf(why: &str) -> Fault {

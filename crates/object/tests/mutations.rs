@@ -123,3 +123,44 @@ fn mutated_text_gives_an_object_or_an_error() {
     }
     assert!(parsed > 100, "{parsed} parsed");
 }
+
+/// The section headers of an object: where each starts.
+fn section_headers(bytes: &[u8]) -> Vec<usize> {
+    let number = |at: usize, len: usize| {
+        bytes[at..at + len].iter().rev().fold(0_usize, |n, &b| n << 8 | usize::from(b))
+    };
+    let (table, count) = (number(0x28, 8), number(0x3c, 2));
+    (0..count).map(|i| table + 64 * i).collect()
+}
+
+#[test]
+fn two_gigabytes_are_only_a_number() {
+    const NOBITS: u8 = 8;
+    let original = std::fs::read(data("features.bpf.o")).expect("committed");
+    let headers = section_headers(&original);
+    let bss = headers.into_iter().find(|&at| original[at + 4] == NOBITS).expect("has a .bss");
+    let with_size = |size: u64| {
+        let mut bytes = original.clone();
+        bytes[bss + 32..bss + 40].copy_from_slice(&size.to_le_bytes());
+        Object::parse("large.o", &bytes, &options())
+    };
+    let object = with_size(0x7fff_ffff).expect("parses");
+    let map = object.maps.iter().find(|m| m.name == ".bss").expect("has a .bss");
+    assert_eq!((map.value_size, map.contents.is_none()), (0x7fff_ffff, true));
+    let error = with_size(1 << 31).expect_err("no map's value is that large").to_string();
+    assert_eq!(error, "large.o: section `.bss`: 2147483648 bytes do not fit in a map's value");
+}
+
+#[test]
+fn sections_that_share_bytes_are_refused() {
+    let mut bytes = std::fs::read(data("features.bpf.o")).expect("committed");
+    let headers = section_headers(&bytes);
+    // Every section claims the whole file.
+    let len = bytes.len() as u64;
+    for at in headers.into_iter().skip(1) {
+        bytes[at + 24..at + 32].copy_from_slice(&0_u64.to_le_bytes());
+        bytes[at + 32..at + 40].copy_from_slice(&len.to_le_bytes());
+    }
+    let error = Object::parse("overlap.o", &bytes, &options()).expect_err("refused").to_string();
+    assert!(error.starts_with("overlap.o: "), "{error}");
+}

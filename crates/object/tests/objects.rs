@@ -271,7 +271,7 @@ fn core_fields_are_the_kernels() {
 fn core_types_are_the_kernels() {
     let object = read("core.bpf.o", &offline());
     let kernel = types_of("core_kernel.bpf.o");
-    let leaf = |btf: &Btf| btf.by_essential_name("belay_leaf")[0].0.into();
+    let leaf = |btf: &Btf| btf.by_essential_name("belay_leaf").next().expect("a type").0.into();
     let local = leaf(object.btf.as_ref().expect("has types"));
     let expected = [1, 0, 16, 0, 1, 0, leaf(&kernel), local, 1, 0, 7, 0x3_0000_0000, 1];
     let expected: Vec<(usize, u64)> = expected.into_iter().enumerate().collect();

@@ -3,7 +3,7 @@
 //! A compiler leaves holes that only the ELF file can fill (sizes and offsets of data sections), and declares kernel
 //! symbols in a form that the kernel refuses. libbpf changes the types before it loads them; so does this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::MAGIC;
 use super::types::{split_info, word};
@@ -20,7 +20,7 @@ pub(crate) struct Rewrite {
     /// New linkage of a function.
     pub(crate) funcs: BTreeMap<TypeId, Linkage>,
     /// Prototypes whose nameless parameters get a name (the kernel wants one of functions that have a body).
-    pub(crate) name_params: Vec<TypeId>,
+    pub(crate) name_params: BTreeSet<TypeId>,
     /// Variables to add: name, type, linkage. The first gets the id [`Btf::len`].
     pub(crate) added: Vec<(String, TypeId, Linkage)>,
 }

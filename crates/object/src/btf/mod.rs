@@ -10,7 +10,7 @@ mod layout;
 mod parse;
 mod types;
 
-use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use build::Rewrite;
@@ -21,7 +21,7 @@ pub use types::{Enumerator, Kind, Linkage, Member, Members, Param, Record, Recor
 pub const MAX_DEPTH: u32 = 32;
 
 /// Longest name that is read; the kernel refuses names of over 511 bytes, and a line of source is rarely longer.
-const MAX_STRING: usize = 4096;
+const MAX_STRING: usize = 1024;
 
 /// Number of a type; 0 is `void`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -47,8 +47,9 @@ pub struct Btf {
     offsets: Vec<u32>,
     /// Where the strings lie in `bytes`; the last byte is zero.
     strings: std::ops::Range<usize>,
-    /// Ids by essential name, made when first asked for.
-    names: OnceLock<HashMap<Box<str>, Vec<TypeId>>>,
+    /// Hashes of essential names with their types, sorted; made when first asked for. The names themselves would cost
+    /// a hostile file's author little and us much: many types may name tails of one long string.
+    names: OnceLock<Vec<(u64, TypeId)>>,
 }
 
 impl std::fmt::Debug for Btf {
@@ -97,7 +98,7 @@ impl Btf {
         types::decode(self, id)
     }
 
-    /// The string at an offset of the string section, at most 4096 bytes of it; empty where there is none.
+    /// The string at an offset of the string section, at most 1024 bytes of it; empty where there is none.
     pub fn string(&self, offset: u32) -> &str {
         let strings = self.bytes.get(self.strings.clone()).unwrap_or_default();
         let tail = strings.get(offset as usize..).unwrap_or_default();
@@ -115,27 +116,25 @@ impl Btf {
     }
 
     /// Every named type whose name without `___flavor` is `name`, by ascending id.
-    pub fn by_essential_name(&self, name: &str) -> &[TypeId] {
+    pub fn by_essential_name(&self, name: &str) -> impl Iterator<Item = TypeId> + use<'_> {
         let index = self.names.get_or_init(|| {
-            let mut index: HashMap<Box<str>, Vec<TypeId>> = HashMap::new();
-            for id in self.ids() {
-                match essential_name(self.name(id)) {
-                    "" => {}
-                    name => match index.get_mut(name) {
-                        Some(ids) => ids.push(id),
-                        None => drop(index.insert(name.into(), vec![id])),
-                    },
-                }
-            }
+            let named =
+                |id| Some((hash(essential_name(self.name(id))), id)).filter(|_| !self.name(id).is_empty());
+            let mut index: Vec<_> = self.ids().filter_map(named).collect();
+            index.sort_unstable();
             index
         });
-        index.get(name).map(Vec::as_slice).unwrap_or_default()
+        let wanted = hash(name);
+        let start = index.partition_point(|&(hash, _)| hash < wanted);
+        let same =
+            index.get(start..).unwrap_or_default().iter().take_while(move |&&(hash, _)| hash == wanted);
+        let name = name.to_owned();
+        same.map(|&(_, id)| id).filter(move |&id| essential_name(self.name(id)) == name)
     }
 
     /// The first type of exactly that name that `wanted` accepts.
     pub fn find(&self, name: &str, wanted: impl Fn(&Kind<'_>) -> bool) -> Option<TypeId> {
-        let candidates = self.by_essential_name(essential_name(name));
-        candidates.iter().copied().find(|&id| {
+        self.by_essential_name(essential_name(name)).find(|&id| {
             let ty = self.get(id);
             ty.name == name && wanted(&ty.kind)
         })
@@ -150,6 +149,12 @@ impl Btf {
     pub fn find_section(&self, name: &str) -> Option<TypeId> {
         self.find(name, |kind| matches!(kind, Kind::Section { .. }))
     }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A name without its `___flavor` suffix (CO-RE: local types of one kernel type under several names).

@@ -47,7 +47,7 @@ pub(super) fn types_compatible(
         return Ok(false);
     }
     for _ in 0..MAX_DEPTH {
-        fuel.burn()?;
+        fuel.burn(1)?;
         (local, kernel) = match (local_btf.strip(local).kind, kernel_btf.strip(kernel).kind) {
             (Kind::Void, Kind::Void)
             | (Kind::Struct { .. }, Kind::Struct { .. })
@@ -86,7 +86,7 @@ pub(super) fn types_match(
         return Ok(false);
     }
     for _ in 0..MAX_DEPTH {
-        fuel.burn()?;
+        fuel.burn(1)?;
         let (a, b) = (local_btf.strip(local), kernel_btf.strip(kernel));
         if essential_name(a.name) != essential_name(b.name) {
             return Ok(false);
@@ -105,7 +105,7 @@ pub(super) fn types_match(
                     return Ok(false);
                 }
                 for wanted in local.iter() {
-                    fuel.burn()?;
+                    fuel.burn(kernel.len())?;
                     let name = essential_name(wanted.name);
                     if !kernel.iter().any(|v| essential_name(v.name) == name) {
                         return Ok(false);
@@ -125,7 +125,7 @@ pub(super) fn types_match(
                     let name = essential_name(wanted.name);
                     let mut matched = false;
                     for member in kernel.iter() {
-                        fuel.burn()?;
+                        fuel.burn(1)?;
                         if essential_name(member.name) != name {
                             continue;
                         }

@@ -99,8 +99,8 @@ type Question = (TypeId, u32, u32);
 struct Fuel(Cell<u32>);
 
 impl Fuel {
-    fn burn(&self) -> Result<(), Fault> {
-        let left = self.0.get().checked_sub(1);
+    fn burn(&self, steps: usize) -> Result<(), Fault> {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.0.get().checked_sub(steps));
         self.0.set(left.unwrap_or(0));
         left.map(drop).ok_or_else(|| {
             Fault::new(ErrorKind::Limit, "matching its types with the kernel's takes too long")
@@ -155,7 +155,8 @@ impl<'a> Core<'a> {
         }
         let kernel = self.kernel()?;
         let mut found: Option<(Spec<'_>, Answer)> = None;
-        for &candidate in kernel.by_essential_name(crate::btf::essential_name(root.name)) {
+        for candidate in kernel.by_essential_name(crate::btf::essential_name(root.name)) {
+            self.fuel.burn(1)?;
             if !compat::same_kind(&root.kind, &kernel.get(candidate).kind) {
                 continue;
             }

@@ -60,7 +60,7 @@ impl<'b> Spec<'b> {
         match ty.kind {
             Kind::Struct { members, .. } | Kind::Union { members, .. } => {
                 let member = members.get(index as usize)?;
-                self.bit_offset = self.bit_offset.checked_add(member.bit_offset.into())?;
+                self.advance(member.bit_offset.into())?;
                 if !member.name.is_empty() {
                     self.steps.push(Step { ty: ty.id, index, name: Some(member.name) });
                 }
@@ -79,9 +79,15 @@ impl<'b> Spec<'b> {
     }
 
     fn element(&mut self, ty: TypeId, index: u32) -> Option<()> {
-        let bits = u64::from(self.btf.size_of(ty)?) * 8 * u64::from(index);
-        self.bit_offset = self.bit_offset.checked_add(bits)?;
+        let bits = u64::from(self.btf.size_of(ty)?).checked_mul(8)?.checked_mul(index.into())?;
+        self.advance(bits)?;
         self.steps.push(Step { ty, index, name: None });
+        Some(())
+    }
+
+    /// Moves on, within what fits into an instruction many times over: arithmetic on offsets cannot overflow then.
+    fn advance(&mut self, bits: u64) -> Option<()> {
+        self.bit_offset = self.bit_offset.checked_add(bits).filter(|&at| at < 1 << 40)?;
         Some(())
     }
 
@@ -110,21 +116,22 @@ impl<'b> Spec<'b> {
             Wanted::Type(_) => {
                 compat::types_compatible((self.btf, self.root), (kernel, root), MAX_DEPTH, fuel)?
             }
-            Wanted::Enumerator(_) => self.find_enumerator(&mut found),
+            Wanted::Enumerator(_) => self.find_enumerator(&mut found, fuel)?,
             Wanted::Field(_) => self.find_field(&mut found, fuel)?,
         };
         Ok(exists.then_some(found))
     }
 
-    fn find_enumerator(&self, found: &mut Spec<'_>) -> bool {
-        let Some(name) = self.steps.first().and_then(|step| step.name) else { return false };
+    fn find_enumerator(&self, found: &mut Spec<'_>, fuel: &Fuel) -> Result<bool, Fault> {
+        let Some(name) = self.steps.first().and_then(|step| step.name) else { return Ok(false) };
         let ty = found.btf.strip(found.root);
-        let Kind::Enum { values, .. } = ty.kind else { return false };
+        let Kind::Enum { values, .. } = ty.kind else { return Ok(false) };
+        fuel.burn(values.len())?;
         let name = crate::btf::essential_name(name);
         let same = (0..).zip(values.iter()).find(|(_, v)| crate::btf::essential_name(v.name) == name);
         let step = same.map(|(index, value)| Step { ty: ty.id, index, name: Some(value.name) });
         found.steps.extend(step);
-        step.is_some()
+        Ok(step.is_some())
     }
 
     fn find_field(&self, found: &mut Spec<'_>, fuel: &Fuel) -> Result<bool, Fault> {
@@ -161,9 +168,9 @@ impl<'b> Spec<'b> {
         let ty = btf.strip(at);
         let Some(members) = ty.kind.members().filter(|_| depth < MAX_DEPTH) else { return Ok(None) };
         for (index, member) in (0..).zip(members.iter()) {
-            fuel.burn()?;
+            fuel.burn(1)?;
             let before = self.bit_offset;
-            self.bit_offset = before.saturating_add(member.bit_offset.into());
+            let Some(()) = self.advance(member.bit_offset.into()) else { return Ok(None) };
             if member.name.is_empty() {
                 if let Some(found) = self.find_member(local, name, member.ty, depth + 1, fuel)? {
                     return Ok(Some(found));

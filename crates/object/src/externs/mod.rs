@@ -132,7 +132,7 @@ fn ksyms_section(
             Kind::Func { proto, .. } => {
                 externs.add(symbol.name, ExternKind::Kfunc, weak, proto);
                 rewrite.funcs.insert(var.ty, Linkage::Static);
-                rewrite.name_params.push(proto);
+                rewrite.name_params.insert(proto);
                 dummy = dummy.or(int);
                 stand_in = TypeId(btf.len());
             }

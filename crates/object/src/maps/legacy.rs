@@ -10,7 +10,7 @@ use crate::program::MapOrigin;
 const WORDS: usize = 5;
 
 pub(super) fn read(maps: &mut Maps, elf: &Elf<'_>) -> Result<(), Fault> {
-    let Some((index, section)) = elf.sections.iter().enumerate().find(|(_, s)| s.name == "maps") else {
+    let Some((index, section)) = elf.find("maps") else {
         return Ok(());
     };
     let mut symbols: Vec<_> =

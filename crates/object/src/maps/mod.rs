@@ -59,7 +59,7 @@ impl Maps {
     /// Reads all maps but `.kconfig`. `object_name` is the start of data sections' names in the kernel.
     pub(crate) fn read(elf: &Elf<'_>, btf: Option<&Btf>, object_name: &str) -> Result<Maps, Fault> {
         let mut maps = Maps::default();
-        if let Some((index, section)) = elf.sections.iter().enumerate().find(|(_, s)| s.name == ".maps") {
+        if let Some((index, section)) = elf.find(".maps") {
             let no_types = || {
                 let why = "maps are described by BTF and the object has none; compile with `clang -g`";
                 Fault::new(ErrorKind::Map, why).section(".maps")

@@ -23,7 +23,7 @@ pub(super) fn map(arguments: &str, earlier: &[MapDef]) -> Result<MapDef, String>
             ("extra", Some(value)) => def.map_extra = number(key, value)?.into(),
             ("frozen", None) => def.frozen = true,
             ("inner", Some(value)) => {
-                let inner = earlier.iter().find(|m| m.name == value);
+                let inner = earlier.iter().find(|m| m.name == value && m.contents.is_none());
                 let inner = inner.ok_or_else(|| format!("inner map `{value}` must be defined before"))?;
                 def.inner = Some(Box::new(inner.clone()));
             }

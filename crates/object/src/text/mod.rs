@@ -23,7 +23,7 @@
 mod map;
 mod program;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use belay_isa::{CallTarget, Imm64, Symbols};
 use belay_spec::{Helper, Hook};
@@ -38,6 +38,9 @@ use crate::section::hook_section;
 struct File<'a> {
     license: String,
     maps: Vec<MapDef>,
+    map_names: HashSet<String>,
+    /// Bytes of all `.data`.
+    data: usize,
     externs: Vec<Extern>,
     globals: Vec<&'a str>,
     programs: Vec<Source<'a>>,
@@ -134,11 +137,11 @@ fn split(text: &str) -> Result<File<'_>, Fault> {
             }
             "map" => {
                 let def = map::map(arguments, &file.maps).map_err(fault)?;
-                add_map(&mut file.maps, def).map_err(fault)?;
+                add_map(&mut file, def).map_err(fault)?;
             }
             "data" => {
                 let def = map::data(arguments).map_err(fault)?;
-                add_map(&mut file.maps, def).map_err(fault)?;
+                add_map(&mut file, def).map_err(fault)?;
             }
             "extern" => file.externs.push(extern_symbol(arguments).map_err(fault)?),
             "global" => file.globals.push(one_word(arguments).map_err(fault)?),
@@ -161,11 +164,17 @@ fn split(text: &str) -> Result<File<'_>, Fault> {
     Ok(file)
 }
 
-fn add_map(maps: &mut Vec<MapDef>, def: MapDef) -> Result<(), String> {
-    if maps.iter().any(|m| m.name == def.name) {
+fn add_map(file: &mut File<'_>, def: MapDef) -> Result<(), String> {
+    /// A line of text may ask for a megabyte: all lines together get this much.
+    const LARGEST: usize = 16 << 20;
+    if !file.map_names.insert(def.name.clone()) {
         return Err(format!("map `{}` is defined twice", def.name));
     }
-    maps.push(def);
+    file.data = file.data.saturating_add(def.contents.as_ref().map_or(0, Vec::len));
+    if file.data > LARGEST {
+        return Err(format!("all data together has over {LARGEST} bytes"));
+    }
+    file.maps.push(def);
     Ok(())
 }
 
