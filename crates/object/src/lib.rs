@@ -12,6 +12,7 @@ mod error;
 mod externs;
 mod lines;
 mod link;
+mod listing;
 mod maps;
 mod program;
 mod reader;
@@ -19,6 +20,7 @@ mod section;
 mod text;
 
 pub use error::{Error, ErrorKind, Place};
+pub use listing::{Row, listing};
 pub use program::{
     Attach, BrokenProgram, BtfLine, Extern, ExternKind, Line, MapDef, MapOrigin, Object, Program, SlotInit,
     Subprogram,
