@@ -1,7 +1,7 @@
 //! Belay, or the live kernel, against recorded verdicts of Linux on a corpus of objects.
 //!
 //! ```text
-//! cargo run -p belay --example corpus -- [--only REGEX] [--area A] [--judge belay|kernel] [--list KIND] [--slowest N]
+//! cargo run -p belay --example corpus -- [--only REGEX] [--area A] [--judge belay|kernel] [--list KIND] [--slowest N] [--limit SECONDS]
 //! ```
 //!
 //! The corpus is not part of the repository: `expected.json` is looked for in `shared/corpus` beside the repository and
@@ -9,18 +9,21 @@
 //!
 //! `--only` picks by `object:program`. `--judge kernel` asks the running kernel through Belay's own loader, which must
 //! agree with the recorded verdicts: it tests the object reader. `--list` prints the cases of one kind (`agree`,
-//! `false-accept`, `false-reject`, `unsupported`, `broken`, `panic`). The exit code is 1 if there is a false accept or a
-//! panic.
+//! `false-accept`, `false-reject`, `unsupported`, `broken`, `panic`). A judge that gives no answer within `--limit` counts as
+//! a panic. The exit code is 1 if there is a false accept or a panic.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use belay_linux::{LogLevel, Verdict, verify_programs};
 use belay_object::{Object, Options, Program};
+use belay_spec::Release;
 use regex_lite::Regex;
 use serde::Deserialize;
 
@@ -123,6 +126,7 @@ struct Arguments {
     judge: Judge,
     list: Option<Kind>,
     slowest: usize,
+    limit: Duration,
     expected: PathBuf,
     objects: PathBuf,
 }
@@ -168,6 +172,7 @@ fn arguments() -> Result<Arguments, Failure> {
         judge: Judge::Belay,
         list: None,
         slowest: 5,
+        limit: Duration::from_secs(10),
         expected: beside.unwrap_or_else(|| root.join("../shared/corpus/expected.json")),
         objects: objects.join("objects"),
     };
@@ -178,6 +183,7 @@ fn arguments() -> Result<Arguments, Failure> {
             "--only" => parsed.only = Regex::new(&value()?)?,
             "--area" => parsed.area = Some(value()?),
             "--slowest" => parsed.slowest = value()?.parse()?,
+            "--limit" => parsed.limit = Duration::from_secs(value()?.parse()?),
             "--expected" => parsed.expected = value()?.into(),
             "--judge" => {
                 parsed.judge = match value()?.as_str() {
@@ -230,12 +236,10 @@ fn judge_object<'a>(
             return Ok(());
         }
     };
+    let object = Arc::new(object);
     for e in expected {
-        let (answer, ns) = match object.programs.iter().find(|program| program.name == e.program) {
-            Some(program) => match caught(|| judge(arguments.judge, &object, program)) {
-                Ok(judged) => judged,
-                Err(panic) => (Answer::Panic(panic), 0),
-            },
+        let (answer, ns) = match object.programs.iter().position(|program| program.name == e.program) {
+            Some(index) => within(arguments.limit, arguments.judge, &object, index),
             None => {
                 let broken = object.broken.iter().find(|broken| broken.name == e.program);
                 let why = broken.map_or("no such program".to_string(), |broken| broken.error.to_string());
@@ -247,6 +251,21 @@ fn judge_object<'a>(
     Ok(())
 }
 
+/// The answer, if it comes in time; a judge that takes too long goes on in the background.
+fn within(limit: Duration, judge: Judge, object: &Arc<Object>, index: usize) -> (Answer, u64) {
+    let (send, receive) = channel();
+    let object = Arc::clone(object);
+    std::thread::spawn(move || {
+        let answer = caught(|| match object.programs.get(index) {
+            Some(program) => answer(judge, &object, program),
+            None => (Answer::Broken("no such program".to_string()), 0),
+        });
+        // Nobody listens any more after the limit.
+        let _ = send.send(answer.unwrap_or_else(|panic| (Answer::Panic(panic), 0)));
+    });
+    receive.recv_timeout(limit).unwrap_or_else(|_| (Answer::Panic(format!("no answer in {limit:?}")), 0))
+}
+
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text =
@@ -256,7 +275,7 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// The judge's answer, and how long it took in nanoseconds.
-fn judge(judge: Judge, object: &Object, program: &Program) -> (Answer, u64) {
+fn answer(judge: Judge, object: &Object, program: &Program) -> (Answer, u64) {
     match judge {
         Judge::Belay => {
             let start = Instant::now();
@@ -268,8 +287,15 @@ fn judge(judge: Judge, object: &Object, program: &Program) -> (Answer, u64) {
 }
 
 /// Belay's verdict on one program.
-fn belay_verdict(_object: &Object, _program: &Program) -> Answer {
-    Answer::Unsupported("the verifier is not there yet".to_string())
+fn belay_verdict(object: &Object, program: &Program) -> Answer {
+    let options = belay_verifier::Options { release: Release::V6_18 };
+    match belay_verifier::verify(object, program, &options).verdict {
+        belay_verifier::Verdict::Accept(_) => Answer::Accept,
+        belay_verifier::Verdict::Reject(rejection) => {
+            Answer::Reject { code: rejection.code.to_string(), message: rejection.fault.to_string() }
+        }
+        belay_verifier::Verdict::Unsupported { what, .. } => Answer::Unsupported(what),
+    }
 }
 
 fn kernel_verdict(object: &Object, program: &Program) -> (Answer, u64) {

@@ -13,30 +13,6 @@ use belay_spec::MapKind;
 
 use crate::sys::{self, Errno, MapCreate, SizedMap, object_name};
 
-/// `enum bpf_map_type`, the kinds that need something said.
-mod kind {
-    pub(super) const HASH: u32 = 1;
-    pub(super) const ARRAY: u32 = 2;
-    pub(super) const PROG_ARRAY: u32 = 3;
-    pub(super) const PERF_EVENT_ARRAY: u32 = 4;
-    pub(super) const PERCPU_HASH: u32 = 5;
-    pub(super) const PERCPU_ARRAY: u32 = 6;
-    pub(super) const LRU_HASH: u32 = 9;
-    pub(super) const LRU_PERCPU_HASH: u32 = 10;
-    pub(super) const LPM_TRIE: u32 = 11;
-    pub(super) const ARRAY_OF_MAPS: u32 = 12;
-    pub(super) const HASH_OF_MAPS: u32 = 13;
-    pub(super) const CGROUP_STORAGE: u32 = 19;
-    pub(super) const PERCPU_CGROUP_STORAGE: u32 = 21;
-    pub(super) const SK_STORAGE: u32 = 24;
-    pub(super) const RINGBUF: u32 = 27;
-    pub(super) const INODE_STORAGE: u32 = 28;
-    pub(super) const TASK_STORAGE: u32 = 29;
-    pub(super) const USER_RINGBUF: u32 = 31;
-    pub(super) const CGRP_STORAGE: u32 = 32;
-    pub(super) const ARENA: u32 = 33;
-}
-
 /// Where an arena that names no address is mapped: far from what a process uses, so that its address is a constant.
 const ARENA_ADDRESS: u64 = 1 << 44;
 
@@ -239,7 +215,7 @@ fn fill(def: &MapDef, map: &Map, by_name: &HashMap<&str, &Map>) -> Result<(), Ma
     if let Some(contents) = &def.contents {
         map.update(&0u32.to_ne_bytes(), contents, Exist::Any).map_err(failed("fill"))?;
     }
-    if matches!(def.kind.0, kind::ARRAY_OF_MAPS | kind::HASH_OF_MAPS) {
+    if def.kind.holds_maps() {
         for slot in &def.init {
             if let Some(target) = by_name.get(slot.target.as_str()) {
                 map.set_fd(&slot.index.to_ne_bytes(), target.as_fd()).map_err(failed("enter a map into"))?;
@@ -266,13 +242,13 @@ fn adjusted(def: &MapDef) -> Result<MapCreate, Errno> {
         map_extra: def.map_extra,
         ..MapCreate::default()
     };
-    match def.kind.0 {
-        kind::PERF_EVENT_ARRAY if def.max_entries == 0 => attr.max_entries = possible_cpus()?,
-        kind::RINGBUF | kind::USER_RINGBUF if def.max_entries != 0 => {
+    match def.kind {
+        MapKind::PERF_EVENT_ARRAY if def.max_entries == 0 => attr.max_entries = possible_cpus()?,
+        MapKind::RINGBUF | MapKind::USER_RINGBUF if def.max_entries != 0 => {
             let whole = def.max_entries.max(sys::page_size()).checked_next_power_of_two();
             attr.max_entries = whole.unwrap_or(def.max_entries);
         }
-        kind::ARENA if def.map_extra == 0 => attr.map_extra = ARENA_ADDRESS,
+        MapKind::ARENA if def.map_extra == 0 => attr.map_extra = ARENA_ADDRESS,
         _ => {}
     }
     Ok(attr)
@@ -281,33 +257,38 @@ fn adjusted(def: &MapDef) -> Result<MapCreate, Errno> {
 /// Kinds whose values may have a type. To others the kernel says `ENOTSUPP` or `EINVAL`; libbpf leaves the types out.
 fn takes_types(map: MapKind) -> bool {
     matches!(
-        map.0,
-        kind::HASH
-            | kind::ARRAY
-            | kind::PERCPU_HASH
-            | kind::PERCPU_ARRAY
-            | kind::LRU_HASH
-            | kind::LRU_PERCPU_HASH
-            | kind::LPM_TRIE
-            | kind::CGROUP_STORAGE
-            | kind::PERCPU_CGROUP_STORAGE
-            | kind::SK_STORAGE
-            | kind::INODE_STORAGE
-            | kind::TASK_STORAGE
-            | kind::CGRP_STORAGE
+        map,
+        MapKind::HASH
+            | MapKind::ARRAY
+            | MapKind::PERCPU_HASH
+            | MapKind::PERCPU_ARRAY
+            | MapKind::LRU_HASH
+            | MapKind::LRU_PERCPU_HASH
+            | MapKind::LPM_TRIE
+            | MapKind::CGROUP_STORAGE
+            | MapKind::PERCPU_CGROUP_STORAGE
+            | MapKind::SK_STORAGE
+            | MapKind::INODE_STORAGE
+            | MapKind::TASK_STORAGE
+            | MapKind::CGRP_STORAGE
     )
 }
 
 /// The bytes that a system call copies for one value.
 fn copied_value_size(def: &MapDef) -> Result<usize, Errno> {
     let size = def.value_size as usize;
-    match def.kind.0 {
-        kind::PERCPU_HASH | kind::PERCPU_ARRAY | kind::LRU_PERCPU_HASH | kind::PERCPU_CGROUP_STORAGE => size
+    match def.kind {
+        MapKind::PERCPU_HASH
+        | MapKind::PERCPU_ARRAY
+        | MapKind::LRU_PERCPU_HASH
+        | MapKind::PERCPU_CGROUP_STORAGE => size
             .checked_next_multiple_of(8)
             .and_then(|each| each.checked_mul(possible_cpus().ok()? as usize))
             .ok_or(Errno(libc::E2BIG)),
         // Slots that hold descriptors are four bytes whatever the definition says.
-        kind::PROG_ARRAY | kind::PERF_EVENT_ARRAY | kind::ARRAY_OF_MAPS | kind::HASH_OF_MAPS => Ok(4),
+        MapKind::PROG_ARRAY | MapKind::PERF_EVENT_ARRAY | MapKind::ARRAY_OF_MAPS | MapKind::HASH_OF_MAPS => {
+            Ok(4)
+        }
         _ => Ok(size),
     }
 }

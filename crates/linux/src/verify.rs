@@ -4,15 +4,13 @@
 //! kernel can resolve: maps by descriptor, kernel functions and variables by BTF id or address.
 
 use belay_object::{MapDef, Object, Program};
+use belay_spec::MapKind;
 use std::os::fd::AsFd;
 
 use crate::btf::{LoadedBtf, load_btf};
 use crate::load::{Flags, FuncInfo, LineInfo, Load, Loaded, LogLevel, ProgramBtf, Rejected, load};
 use crate::map::{MapError, Maps};
 use crate::symbols::{attach_target, resolve};
-
-/// `BPF_MAP_TYPE_PROG_ARRAY`.
-const PROG_ARRAY: u32 = 3;
 
 /// An object in the kernel: its maps, and each program with the kernel's verdict. Everything is unloaded when dropped.
 #[derive(Debug)]
@@ -176,7 +174,7 @@ fn line_info(program: &Program) -> Vec<LineInfo> {
 }
 
 fn enter_programs(def: &MapDef, map: &crate::Map, loaded: &LoadedObject) -> Result<(), MapError> {
-    if def.kind.0 != PROG_ARRAY {
+    if def.kind != MapKind::PROG_ARRAY {
         return Ok(());
     }
     for slot in &def.init {

@@ -1,0 +1,26 @@
+# What a static function returns is known to its caller.
+# expect: accept
+
+.license GPL
+.map table kind=array key=4 value=64 entries=1
+.section tc
+
+    r6 = r1
+    *(u32 *)(r10 - 4) = 0
+    r1 = table ll
+    r2 = r10
+    r2 += -4
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r7 = r0
+    r1 = r6
+    call index
+    r7 += r0
+    r0 = *(u8 *)(r7 + 0)
+out:
+    r0 = 0
+    exit
+index:
+    r0 = *(u32 *)(r1 + 8)
+    r0 &= 63
+    exit

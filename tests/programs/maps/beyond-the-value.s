@@ -1,0 +1,17 @@
+# expect: reject M0207
+# linux 6.18: R0 min value is outside of the allowed memory range
+
+.license GPL
+.map flows kind=hash key=4 value=8 entries=16
+.section tc
+
+    *(u32 *)(r10 - 4) = 0
+    r1 = flows ll
+    r2 = r10
+    r2 += -4
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    *(u32 *)(r0 + 5) = 1
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,19 @@
+# expect: reject M0207
+# linux 6.18: R0 unbounded memory access, make sure to bounds check any such access
+
+.license GPL
+.map table kind=array key=4 value=64 entries=1
+.section tc
+
+    r6 = *(u32 *)(r1 + 8)
+    *(u32 *)(r10 - 4) = 0
+    r1 = table ll
+    r2 = r10
+    r2 += -4
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r0 += r6
+    r0 = *(u8 *)(r0 + 0)
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,22 @@
+# The check of the register holds for the copy on the stack.
+# expect: accept
+
+.license GPL
+.section tc
+
+    r6 = r1
+    *(u64 *)(r10 - 16) = 0
+    *(u32 *)(r10 - 8) = 0
+    r2 = r10
+    r2 += -16
+    r3 = 12
+    r4 = -1
+    r5 = 0
+    call bpf_sk_lookup_tcp
+    *(u64 *)(r10 - 24) = r0
+    if r0 == 0 goto out
+    r1 = *(u64 *)(r10 - 24)
+    call bpf_sk_release
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,30 @@
+# expect: reject S0101
+# linux 6.18: BPF_EXIT instruction in main prog would lead to reference leak
+
+.license GPL
+.section tc
+
+    r6 = r1
+    *(u64 *)(r10 - 16) = 0
+    *(u32 *)(r10 - 8) = 0
+    r2 = r10
+    r2 += -16
+    r3 = 12
+    r4 = -1
+    r5 = 0
+    call bpf_sk_lookup_tcp
+    r7 = r0
+    r1 = r6
+    r2 = r10
+    r2 += -16
+    r3 = 12
+    r4 = -1
+    r5 = 0
+    call bpf_sk_lookup_udp
+    r8 = r0
+    if r7 == 0 goto second
+    r1 = r7
+    call bpf_sk_release
+second:
+    r0 = 0
+    exit

@@ -1,0 +1,23 @@
+# expect: reject S0112
+# linux 6.18: R7 invalid sock access off=0 size=8
+
+.license GPL
+.section tc
+
+    r6 = r1
+    *(u64 *)(r10 - 16) = 0
+    *(u32 *)(r10 - 8) = 0
+    r2 = r10
+    r2 += -16
+    r3 = 12
+    r4 = -1
+    r5 = 0
+    call bpf_sk_lookup_tcp
+    if r0 == 0 goto out
+    r7 = r0
+    r8 = *(u64 *)(r7 + 0)
+    r1 = r7
+    call bpf_sk_release
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,27 @@
+# The view has the fields that the request socket lacks; the socket itself is released.
+# expect: accept
+
+.license GPL
+.section tc
+
+    r6 = r1
+    *(u64 *)(r10 - 16) = 0
+    *(u32 *)(r10 - 8) = 0
+    r2 = r10
+    r2 += -16
+    r3 = 12
+    r4 = -1
+    r5 = 0
+    call bpf_skc_lookup_tcp
+    if r0 == 0 goto out
+    r7 = r0
+    r1 = r0
+    call bpf_sk_fullsock
+    if r0 == 0 goto release
+    r8 = *(u32 *)(r0 + 16)
+release:
+    r1 = r7
+    call bpf_sk_release
+out:
+    r0 = 0
+    exit
