@@ -1,20 +1,15 @@
 //! The tables against what three kernels were measured to allow: every hook, helper, offset, width, store form and
 //! return value (`tests/facts/README.md`).
 
+mod measured;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 
 use belay_spec::{Access, FieldKind, Helper, Hook, Release, ReturnRange, SockKind};
+use measured::read;
 use serde_json::Value;
 
 const WIDTHS: [u32; 4] = [1, 2, 4, 8];
-
-fn read(name: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/facts").join(name);
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).expect("facts are JSON")
-}
 
 /// Calls `check` with every release, hook and the facts of the hook.
 fn each_hook(mut check: impl FnMut(Release, &'static Hook, &Value)) {

@@ -3,13 +3,14 @@
 //! A helper acts on references by its signature alone: an acquiring call creates a reference of a [`Resource`],
 //! a releasing argument ends one. Nothing that reads this table may ask for a helper by name.
 
+mod expected;
 mod notation;
 mod table;
 mod variants;
 
 use crate::SockKind;
 
-pub(crate) use variants::VARIANTS;
+pub(crate) use variants::signature;
 
 /// The kinds of resource that a program may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -51,6 +52,8 @@ pub enum ArgKind {
     Any,
     /// A number: pointers are refused.
     Scalar,
+    /// The constant zero.
+    Zero,
     /// The context, unmodified.
     Context,
     /// A map, known at verification.
@@ -67,6 +70,8 @@ pub enum ArgKind {
     MemOut,
     /// Memory that the helper reads and writes; its size is the next argument.
     MemInOut,
+    /// Memory that becomes the data of a dynptr: it must lie in a map value; its size is the next argument.
+    DynptrData,
     /// Memory of a fixed size that the helper reads.
     FixedIn {
         /// Size in bytes.

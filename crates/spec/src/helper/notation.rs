@@ -22,6 +22,7 @@ impl Arg {
 pub(super) const ANY: Arg = arg(ArgKind::Any);
 /// A number, not a pointer.
 pub(super) const SCALAR: Arg = arg(ArgKind::Scalar);
+pub(super) const ZERO: Arg = arg(ArgKind::Zero);
 pub(super) const CTX: Arg = arg(ArgKind::Context);
 pub(super) const MAP: Arg = arg(ArgKind::Map);
 pub(super) const KEY: Arg = arg(ArgKind::MapKey);
@@ -54,6 +55,7 @@ pub(super) const KPTR: Arg = arg(ArgKind::Kptr);
 pub(super) const KPTR_OBJECT: Arg = arg(ArgKind::KptrObject);
 pub(super) const DYNPTR: Arg = arg(ArgKind::Dynptr { out: false });
 pub(super) const DYNPTR_OUT: Arg = arg(ArgKind::Dynptr { out: true });
+pub(super) const DYNPTR_DATA: Arg = arg(ArgKind::DynptrData);
 pub(super) const RECORD: Arg = arg(ArgKind::RingbufRecord);
 
 pub(super) const fn fixed_in(size: u32) -> Arg {

@@ -1,7 +1,7 @@
 //! Every helper, by number: what each argument must be, what comes back, and what the call does besides.
 //!
-//! Sources: the UAPI documentation (bpf-helpers(7)) and what the verifier of a running Linux 6.18 says when an argument
-//! is wrong (`tests/live_helpers.rs` asks it again).
+//! Sources: the UAPI documentation (bpf-helpers(7)) and what the verifiers of three releases said when an
+//! argument was wrong (`tests/facts/helpers-*.json`). Where an older release differs, see `variants`.
 
 use super::Helper;
 use super::Resource::{RingbufDynptr, RingbufRecord, Socket};
@@ -91,7 +91,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h( 78, "bpf_rc_keydown",                &[CTX, ANY, ANY, ANY],                             INT).gpl(),
     h( 79, "bpf_skb_cgroup_id",             &[CTX],                                            INT),
     h( 80, "bpf_get_current_cgroup_id",     &[],                                               INT),
-    h( 81, "bpf_get_local_storage",         &[MAP, ANY],                                       MAP_VALUE_RET),
+    h( 81, "bpf_get_local_storage",         &[MAP, ZERO],                                      MAP_VALUE_RET),
     h( 82, "bpf_sk_select_reuseport",       &[CTX, MAP, KEY, ANY],                             INT),
     h( 83, "bpf_skb_ancestor_cgroup_id",    &[CTX, ANY],                                       INT),
     h( 84, "bpf_sk_lookup_tcp",             &[CTX, IN, SIZE0, ANY, ANY],                       sock_or_null(Sock)).packet().acquires(Socket),
@@ -207,7 +207,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(194, "bpf_kptr_xchg",                 &[KPTR, KPTR_OBJECT.or_null().released()],         KPTR_RET),
     h(195, "bpf_map_lookup_percpu_elem",    &[MAP, KEY, ANY],                                  MAP_VALUE_OR_NULL).packet(),
     h(196, "bpf_skc_to_mptcp_sock",         &[SOCK_COMMON],                                    btf_or_null("mptcp_sock")).derives_from(0),
-    h(197, "bpf_dynptr_from_mem",           &[OUT, SIZE0, ANY, DYNPTR_OUT],                    INT),
+    h(197, "bpf_dynptr_from_mem",           &[DYNPTR_DATA, SIZE0, ANY, DYNPTR_OUT],            INT),
     h(198, "bpf_ringbuf_reserve_dynptr",    &[MAP, ANY, ANY, DYNPTR_OUT],                      INT).acquires(RingbufDynptr),
     h(199, "bpf_ringbuf_submit_dynptr",     &[DYNPTR.released(), ANY],                         VOID),
     h(200, "bpf_ringbuf_discard_dynptr",    &[DYNPTR.released(), ANY],                         VOID),

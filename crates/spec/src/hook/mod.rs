@@ -4,7 +4,7 @@ mod action;
 mod helpers;
 mod table;
 
-use crate::helper::VARIANTS;
+use crate::helper::signature;
 use crate::{Access, Context, FieldKind, Helper, Release};
 
 pub(crate) use helpers::Family;
@@ -88,13 +88,12 @@ impl Hook {
     /// The signature of the helper in programs of this hook; `None` if they may not call it.
     ///
     /// Some numbers mean different functions in different hooks: `bpf_get_socket_cookie` takes the context nearly
-    /// everywhere, but a socket in `sk_reuseport`.
+    /// everywhere, but a socket in `sk_reuseport`. Releases differ, too: 6.1 wants a socket lookup's tuple to be non-empty.
     pub fn signature(&self, release: Release, id: u32) -> Option<&'static Helper> {
         if !self.allows_id(release, id) {
             return None;
         }
-        let variant = VARIANTS.iter().find(|v| v.helper.id == id && v.hooks.meets(self.family));
-        variant.map(|v| &v.helper).or_else(|| Helper::by_id(id))
+        signature(self.family, release, id)
     }
 
     /// The values that a program may return. The same in every release that Belay knows.

@@ -6,11 +6,11 @@ mod table;
 use std::sync::LazyLock;
 
 use crate::hook::Family;
-use crate::{ArgKind, Helper, Hook, SockKind};
+use crate::{ArgKind, Helper, Hook, Release, SockKind};
 
 pub use kind::MapKind;
 
-/// What one kind of map allows (measured on Linux 6.18).
+/// What one kind of map allows (measured on Linux 6.1, 6.12 and 6.18: `tests/facts/helpers-*.json`).
 #[derive(Debug)]
 pub struct MapRules {
     /// The kind.
@@ -31,8 +31,10 @@ pub struct MapRules {
     pub element: Element,
     /// Whether instructions may name the address of a value (`ld_imm64` of a map value, global data).
     pub direct_values: bool,
-    /// Whether sleepable programs may use it.
-    pub sleepable: bool,
+    /// The first release that has the kind.
+    pub since: Release,
+    /// The first release in which sleepable programs may use it.
+    sleepable: Option<Release>,
     /// The helpers that take it, by name.
     helpers: &'static str,
     /// Helpers that take it in some hooks only.
@@ -121,6 +123,13 @@ impl Hook {
     /// for [`Hook::allows`] to say).
     pub fn allows_on_map(&self, helper: &Helper, kind: MapKind) -> bool {
         takes(kind, helper, Some(self.family()))
+    }
+}
+
+impl MapRules {
+    /// Whether sleepable programs may use such a map.
+    pub fn sleepable(&self, release: Release) -> bool {
+        self.sleepable.is_some_and(|first| first <= release)
     }
 }
 

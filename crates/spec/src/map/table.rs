@@ -4,6 +4,7 @@ use super::Element::{self, ReadOnlyValue, Socket, Value};
 use super::Entries::{Cpus, Pages, Positive, Zero};
 use super::Sizes::{Between, MultipleOf, OneOf};
 use super::{Entries, MapKind, MapRules, Sizes};
+use crate::Release::{self, V6_12};
 use crate::SockKind;
 use crate::hook::Family;
 
@@ -75,7 +76,8 @@ const fn map(
         per_cpu: false,
         element,
         direct_values: false,
-        sleepable: false,
+        since: Release::OLDEST,
+        sleepable: None,
         helpers,
         limited: &[],
     }
@@ -97,8 +99,18 @@ impl MapRules {
         self
     }
 
-    const fn sleepable(mut self) -> MapRules {
-        self.sleepable = true;
+    const fn sleepy(mut self) -> MapRules {
+        self.sleepable = Some(Release::OLDEST);
+        self
+    }
+
+    const fn sleepy_since(mut self, first: Release) -> MapRules {
+        self.sleepable = Some(first);
+        self
+    }
+
+    const fn since(mut self, first: Release) -> MapRules {
+        self.since = first;
         self
     }
 
@@ -111,20 +123,20 @@ impl MapRules {
 #[rustfmt::skip]
 pub(super) static MAPS: &[MapRules] = &[
     //  kind                           key       value         entries   flags                                lookup gives    helpers
-    map(MapKind::HASH,                 ANY_SIZE, ANY_SIZE,     Positive, ELEMENTS | NO_PREALLOC | ZERO_SEED,   Value,          ELEMENT_HELPERS).sleepable(),
-    map(MapKind::ARRAY,                FOUR,     ANY_SIZE,     Positive, ELEMENTS | MMAPABLE | INNER_MAP,      Value,          ELEMENT_HELPERS).sleepable().direct(),
+    map(MapKind::HASH,                 ANY_SIZE, ANY_SIZE,     Positive, ELEMENTS | NO_PREALLOC | ZERO_SEED,   Value,          ELEMENT_HELPERS).sleepy(),
+    map(MapKind::ARRAY,                FOUR,     ANY_SIZE,     Positive, ELEMENTS | MMAPABLE | INNER_MAP,      Value,          ELEMENT_HELPERS).sleepy().direct(),
     map(MapKind::PROG_ARRAY,           FOUR,     FOUR,         Positive, NUMA_NODE | USER,                     Element::None,  "tail_call"),
     map(MapKind::PERF_EVENT_ARRAY,     FOUR,     FOUR,         Positive, NUMA_NODE | USER | PRESERVE_ELEMS,    Element::None,
         "perf_event_output perf_event_read perf_event_read_value skb_output xdp_output"),
-    map(MapKind::PERCPU_HASH,          ANY_SIZE, PER_CPU_SIZE, Positive, USER | PROG | NO_PREALLOC | ZERO_SEED, Value,         PER_CPU_HELPERS).sleepable().per_cpu(),
-    map(MapKind::PERCPU_ARRAY,         FOUR,     PER_CPU_SIZE, Positive, USER | PROG,                          Value,          PER_CPU_HELPERS).sleepable().per_cpu(),
+    map(MapKind::PERCPU_HASH,          ANY_SIZE, PER_CPU_SIZE, Positive, USER | PROG | NO_PREALLOC | ZERO_SEED, Value,         PER_CPU_HELPERS).sleepy().per_cpu(),
+    map(MapKind::PERCPU_ARRAY,         FOUR,     PER_CPU_SIZE, Positive, USER | PROG,                          Value,          PER_CPU_HELPERS).sleepy().per_cpu(),
     map(MapKind::STACK_TRACE,          FOUR,     MultipleOf(8, 1016), Positive, NUMA_NODE | USER | STACK_BUILD_ID, Element::None, "get_stackid"),
     map(MapKind::CGROUP_ARRAY,         FOUR,     FOUR,         Positive, NUMA_NODE | USER,                     Element::None,  "skb_under_cgroup current_task_under_cgroup"),
-    map(MapKind::LRU_HASH,             ANY_SIZE, ANY_SIZE,     Positive, ELEMENTS | NO_COMMON_LRU | ZERO_SEED, Value,          ELEMENT_HELPERS).sleepable(),
-    map(MapKind::LRU_PERCPU_HASH,      ANY_SIZE, PER_CPU_SIZE, Positive, USER | PROG | NO_COMMON_LRU | ZERO_SEED, Value,       LRU_PER_CPU_HELPERS).sleepable().per_cpu(),
+    map(MapKind::LRU_HASH,             ANY_SIZE, ANY_SIZE,     Positive, ELEMENTS | NO_COMMON_LRU | ZERO_SEED, Value,          ELEMENT_HELPERS).sleepy(),
+    map(MapKind::LRU_PERCPU_HASH,      ANY_SIZE, PER_CPU_SIZE, Positive, USER | PROG | NO_COMMON_LRU | ZERO_SEED, Value,       LRU_PER_CPU_HELPERS).sleepy().per_cpu(),
     map(MapKind::LPM_TRIE,             Between(5, 260), ANY_SIZE, Positive, ELEMENTS | NO_PREALLOC,            Value,          "map_lookup_elem map_update_elem map_delete_elem").requires(NO_PREALLOC),
-    map(MapKind::ARRAY_OF_MAPS,        FOUR,     FOUR,         Positive, NUMA_NODE | USER,                     Element::Map,   "map_lookup_elem").sleepable(),
-    map(MapKind::HASH_OF_MAPS,         ANY_SIZE, FOUR,         Positive, ELEMENTS | NO_PREALLOC | ZERO_SEED,   Element::Map,   "map_lookup_elem").sleepable(),
+    map(MapKind::ARRAY_OF_MAPS,        FOUR,     FOUR,         Positive, NUMA_NODE | USER,                     Element::Map,   "map_lookup_elem").sleepy(),
+    map(MapKind::HASH_OF_MAPS,         ANY_SIZE, FOUR,         Positive, ELEMENTS | NO_PREALLOC | ZERO_SEED,   Element::Map,   "map_lookup_elem").sleepy(),
     map(MapKind::DEVMAP,               FOUR,     FD,           Positive, NUMA_NODE | USER,                     ReadOnlyValue,  "map_lookup_elem redirect_map"),
     map(MapKind::SOCKMAP,              FOUR,     FD,           Positive, NUMA_NODE | USER,                     HELD,
         "map_lookup_elem sk_redirect_map msg_redirect_map sock_map_update sk_select_reuseport").limited(SOCKMAP_LIMITED),
@@ -135,16 +147,16 @@ pub(super) static MAPS: &[MapRules] = &[
     map(MapKind::CGROUP_STORAGE,       OneOf(&[8, 16]), ANY_SIZE, Zero, ELEMENTS,                              Element::None,  "get_local_storage"),
     map(MapKind::REUSEPORT_SOCKARRAY,  FOUR,     FD,           Positive, ELEMENTS,                             Element::None,  "sk_select_reuseport"),
     map(MapKind::PERCPU_CGROUP_STORAGE, OneOf(&[8, 16]), PER_CPU_SIZE, Zero, ELEMENTS,                         Element::None,  "get_local_storage").per_cpu(),
-    map(MapKind::QUEUE,                NONE,     ANY_SIZE,     Positive, ELEMENTS,                             Element::None,  "map_push_elem map_pop_elem map_peek_elem").sleepable(),
-    map(MapKind::STACK,                NONE,     ANY_SIZE,     Positive, ELEMENTS,                             Element::None,  "map_push_elem map_pop_elem map_peek_elem").sleepable(),
-    map(MapKind::SK_STORAGE,           FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "sk_storage_get sk_storage_delete").requires(NO_PREALLOC).sleepable(),
+    map(MapKind::QUEUE,                NONE,     ANY_SIZE,     Positive, ELEMENTS,                             Element::None,  "map_push_elem map_pop_elem map_peek_elem").sleepy_since(V6_12),
+    map(MapKind::STACK,                NONE,     ANY_SIZE,     Positive, ELEMENTS,                             Element::None,  "map_push_elem map_pop_elem map_peek_elem").sleepy_since(V6_12),
+    map(MapKind::SK_STORAGE,           FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "sk_storage_get sk_storage_delete").requires(NO_PREALLOC).sleepy(),
     map(MapKind::DEVMAP_HASH,          FOUR,     FD,           Positive, NUMA_NODE | USER,                     ReadOnlyValue,  "map_lookup_elem redirect_map"),
     map(MapKind::RINGBUF,              NONE,     NONE,         Pages,    NUMA_NODE,                            Element::None,
-        "ringbuf_output ringbuf_reserve ringbuf_reserve_dynptr ringbuf_query").sleepable(),
-    map(MapKind::INODE_STORAGE,        FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "inode_storage_get inode_storage_delete").requires(NO_PREALLOC).sleepable(),
-    map(MapKind::TASK_STORAGE,         FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "task_storage_get task_storage_delete").requires(NO_PREALLOC).sleepable(),
+        "ringbuf_output ringbuf_reserve ringbuf_reserve_dynptr ringbuf_query").sleepy(),
+    map(MapKind::INODE_STORAGE,        FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "inode_storage_get inode_storage_delete").requires(NO_PREALLOC).sleepy(),
+    map(MapKind::TASK_STORAGE,         FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "task_storage_get task_storage_delete").requires(NO_PREALLOC).sleepy(),
     map(MapKind::BLOOM_FILTER,         NONE,     ANY_SIZE,     Positive, ELEMENTS | ZERO_SEED,                 Element::None,  "map_push_elem map_peek_elem"),
-    map(MapKind::USER_RINGBUF,         NONE,     NONE,         Pages,    NUMA_NODE,                            Element::None,  "user_ringbuf_drain").sleepable(),
-    map(MapKind::CGRP_STORAGE,         FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "cgrp_storage_get cgrp_storage_delete").requires(NO_PREALLOC).sleepable(),
-    map(MapKind::ARENA,                NONE,     NONE,         Positive, MMAPABLE | SEGV_ON_FAULT | NO_USER_CONV, Element::None, "").requires(MMAPABLE).sleepable(),
+    map(MapKind::USER_RINGBUF,         NONE,     NONE,         Pages,    NUMA_NODE,                            Element::None,  "user_ringbuf_drain").sleepy(),
+    map(MapKind::CGRP_STORAGE,         FOUR,     ANY_SIZE,     Zero,     NO_PREALLOC | CLONE,                  Element::None,  "cgrp_storage_get cgrp_storage_delete").requires(NO_PREALLOC).sleepy().since(V6_12),
+    map(MapKind::ARENA,                NONE,     NONE,         Positive, MMAPABLE | SEGV_ON_FAULT | NO_USER_CONV, Element::None, "").requires(MMAPABLE).sleepy().since(V6_12),
 ];
