@@ -10,16 +10,16 @@ use pcap_parser::{LegacyPcapReader, PcapBlockOwned, PcapError};
 /// The link address of the host's device, in every capture.
 const HOST: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-pub struct Capture {
-    pub name: String,
+pub(crate) struct Capture {
+    pub(crate) name: String,
     /// Where the kernel's actions are recorded.
-    pub record: PathBuf,
-    pub packets: Vec<Vec<u8>>,
-    pub sockets: SocketTable,
+    pub(crate) record: PathBuf,
+    pub(crate) packets: Vec<Vec<u8>>,
+    pub(crate) sockets: SocketTable,
 }
 
 impl Capture {
-    pub fn read(directory: &Path, name: &str) -> Capture {
+    pub(crate) fn read(directory: &Path, name: &str) -> Capture {
         let table = directory.join(format!("{name}.toml"));
         let text = std::fs::read_to_string(&table).unwrap_or_else(|e| panic!("{}: {e}", table.display()));
         Capture {
@@ -33,7 +33,7 @@ impl Capture {
 }
 
 /// Whether the host sent the packet.
-pub fn leaves(packet: &[u8]) -> bool {
+pub(crate) fn leaves(packet: &[u8]) -> bool {
     packet.get(6..12) == Some(&HOST)
 }
 

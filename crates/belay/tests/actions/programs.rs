@@ -7,7 +7,7 @@ use belay_object::{Object, Options};
 
 /// The programs of one pass: which one a packet gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pass {
+pub(crate) enum Pass {
     /// `ingress` and `egress` by direction.
     Firewall,
     /// `ingress` alone.
@@ -17,9 +17,9 @@ pub enum Pass {
 }
 
 impl Pass {
-    pub const ALL: [Pass; 3] = [Pass::Firewall, Pass::Ingress, Pass::Steer];
+    pub(crate) const ALL: [Pass; 3] = [Pass::Firewall, Pass::Ingress, Pass::Steer];
 
-    pub fn object(self) -> Object {
+    pub(crate) fn object(self) -> Object {
         let file = match self {
             Pass::Firewall | Pass::Ingress => "bpf/firewall.bpf.o",
             Pass::Steer => "bpf/steer.bpf.o",
@@ -29,7 +29,7 @@ impl Pass {
     }
 
     /// The program that this packet gets.
-    pub fn program(self, packet: &[u8]) -> &'static str {
+    pub(crate) fn program(self, packet: &[u8]) -> &'static str {
         match self {
             Pass::Firewall if crate::capture::leaves(packet) => "egress",
             Pass::Firewall | Pass::Ingress => "ingress",
@@ -38,7 +38,7 @@ impl Pass {
     }
 
     /// The name of an action.
-    pub fn action(self, value: u32) -> String {
+    pub(crate) fn action(self, value: u32) -> String {
         let name = match (self, value.cast_signed()) {
             (Pass::Firewall | Pass::Ingress, -1) => "unspec",
             (Pass::Firewall | Pass::Ingress, 0) => "ok",
@@ -52,32 +52,65 @@ impl Pass {
     }
 
     /// What its maps hold before the first packet: map, key, value.
-    pub fn fills(self) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+    pub(crate) fn fills(self) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         match self {
             Pass::Firewall | Pass::Ingress => policy(),
             Pass::Steer => vec![("target", 0u32.to_ne_bytes().into(), target())],
         }
     }
 
-    /// Counters that say why, and the enumeration that names them.
-    pub fn reasons(self, object: &Object) -> Vec<String> {
-        let name = if self == Pass::Steer { "outcome" } else { "reason" };
+    /// Whether the packet afterwards is what it should be: only `steer` changes one, and only its link addresses.
+    pub(crate) fn check_packet(self, action: u32, before: &[u8], after: &[u8]) {
+        let redirected = self == Pass::Steer && self.action(action) == "redirect";
+        let link = if redirected { &TARGET_MACS[..] } else { &before[..12] };
+        assert_eq!((&after[..12], &after[12..]), (link, &before[12..]), "the packet afterwards");
+    }
+}
+
+/// The counters of a program, which say why it answers as it does.
+pub(crate) struct Counters {
+    reasons: Vec<String>,
+    packets: Vec<u64>,
+}
+
+impl Counters {
+    /// The counters of a fresh object; the enumeration in its types names them.
+    pub(crate) fn of(pass: Pass, object: &Object) -> Counters {
+        let name = if pass == Pass::Steer { "outcome" } else { "reason" };
         let btf = object.btf.as_ref().expect("types");
         let id = btf.find(name, |kind| matches!(kind, Kind::Enum { .. })).expect("the enumeration");
         let Kind::Enum { values, .. } = btf.get(id).kind else { panic!("an enumeration") };
         for (index, value) in values.iter().enumerate() {
             assert_eq!(value.value, index as u64, "counters are numbered from 0");
         }
-        values.iter().map(|value| value.name.to_string()).collect()
+        let reasons: Vec<String> = values.iter().map(|value| value.name.to_string()).collect();
+        Counters { packets: vec![0; reasons.len()], reasons }
+    }
+
+    /// The one counter that went up since the last packet. `read` gives the value of an entry of `stats`, one `struct count`
+    /// a CPU. A suppressed event is counted beside it, and depends on the clock.
+    pub(crate) fn raised(&mut self, read: impl Fn(u32) -> Option<Vec<u8>>) -> String {
+        let mut raised = Vec::new();
+        for ((index, reason), before) in (0u32..).zip(&self.reasons).zip(&mut self.packets) {
+            let value = read(index).unwrap_or_default();
+            let cpus = value.chunks_exact(16).filter_map(|cpu| cpu.first_chunk().copied());
+            let packets = cpus.map(u64::from_ne_bytes).sum();
+            if packets != *before && reason != "EVENTS_SUPPRESSED" {
+                raised.push(reason.as_str());
+            }
+            *before = packets;
+        }
+        assert_eq!(raised.len(), 1, "each packet is counted once: {raised:?}");
+        raised.concat()
     }
 }
 
-/// The device that `steer` redirects to, and the link addresses that it writes.
-pub const TARGET_IFINDEX: u32 = 2;
-pub const TARGET_MACS: [u8; 12] = [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8];
+/// The device of every capture, which `steer` also redirects to, and the link addresses that it writes.
+pub(crate) const IFINDEX: u32 = 2;
+const TARGET_MACS: [u8; 12] = [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8];
 
 fn target() -> Vec<u8> {
-    [&TARGET_IFINDEX.to_ne_bytes()[..], &TARGET_MACS, &1u32.to_ne_bytes()].concat()
+    [&IFINDEX.to_ne_bytes()[..], &TARGET_MACS, &1u32.to_ne_bytes()].concat()
 }
 
 /// TCP 8080, UDP 9000 and pings from everywhere, but nothing from one stranger; SSH from a network that is not here.

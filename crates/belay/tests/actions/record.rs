@@ -7,15 +7,15 @@ use crate::programs::Pass;
 
 /// What came of one packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The program's return value.
-    pub action: u32,
+    pub(crate) action: u32,
     /// The counter that it raised.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// The record of a capture, from what `run` answers for each pass.
-pub fn write(capture: &Capture, run: impl Fn(Pass) -> Vec<Answer>) -> String {
+pub(crate) fn write(capture: &Capture, run: impl Fn(Pass) -> Vec<Answer>) -> String {
     let passes = Pass::ALL.map(|pass| (pass, run(pass)));
     let mut text =
         format!("# {}: what Linux does with each packet; see crates/belay/tests/actions\n", capture.name);
@@ -36,18 +36,22 @@ pub fn write(capture: &Capture, run: impl Fn(Pass) -> Vec<Answer>) -> String {
     text
 }
 
-/// Compares with the record on disk, or with `BLESS` in the environment writes it.
-pub fn compare(capture: &Capture, actual: &str) -> Result<(), String> {
-    let path = capture.record.display();
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&capture.record, actual).unwrap_or_else(|e| panic!("{path}: {e}"));
-        return Ok(());
+/// As [`compare`], but with `BLESS` in the environment it writes the record.
+pub(crate) fn compare_or_bless(capture: &Capture, actual: &str) -> Result<(), String> {
+    if std::env::var_os("BLESS").is_none() {
+        return compare(capture, actual);
     }
+    std::fs::write(&capture.record, actual).map_err(|e| format!("{}: {e}", capture.record.display()))
+}
+
+/// Compares with the record on disk: the lines that differ.
+pub(crate) fn compare(capture: &Capture, actual: &str) -> Result<(), String> {
+    let path = capture.record.display();
     let expected = std::fs::read_to_string(&capture.record).map_err(|e| format!("{path}: {e}"))?;
     if expected == actual {
         return Ok(());
     }
-    let mut difference = format!("{path} says -, now it is +");
+    let mut difference = format!("\n{path} says -, now it is +");
     let mut actual = actual.lines();
     for line in expected.lines() {
         let now = actual.next().unwrap_or("");
