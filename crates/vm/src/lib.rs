@@ -29,7 +29,7 @@ mod packet;
 mod prepare;
 mod world;
 
-pub use checked::{Checked, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
+pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
 pub use errno::Errno;
 pub use interpreter::{Interpreter, Run};
 pub use machine::{Clock, Machine};

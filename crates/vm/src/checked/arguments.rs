@@ -3,7 +3,7 @@
 use belay_isa::Reg;
 use belay_spec::{Arg, ArgKind, MapKind, Ret, SizeRule, SockKind};
 
-use super::fault::FaultKind;
+use super::fault::{Ended, Fault, FaultKind};
 use super::guard::{Guard, Stop, Use, calls_back, view_size};
 use super::region::{Held, Region, Tag, What};
 use crate::engine::State;
@@ -121,7 +121,7 @@ impl Guard {
                 Ok(())
             }
             ArgKind::SockCommon | ArgKind::Socket | ArgKind::BtfSockCommon => {
-                let region = self.pointee(world, given.reg, given.value)?;
+                let region = self.resource(world, arg, given)?;
                 let fits = match region.what {
                     What::Socket(SockKind::SockCommon) => arg.kind != ArgKind::Socket,
                     What::Socket(_) | What::Kernel(_) => true,
@@ -133,7 +133,7 @@ impl Guard {
                 self.release(world, arg, &region)
             }
             ArgKind::RingbufRecord => {
-                let region = self.pointee(world, given.reg, given.value)?;
+                let region = self.resource(world, arg, given)?;
                 if region.what != What::Record || given.value != region.base {
                     return Err(self.wrong(given, "a reserved ring-buffer record"));
                 }
@@ -203,6 +203,16 @@ impl Guard {
             at += 1;
         }
         Err(self.wrong(given, "a string that ends with a zero"))
+    }
+
+    /// The region of a resource; releasing one that is gone has a fault of its own.
+    fn resource(&self, world: &World<'_>, arg: &Arg, given: Given) -> Result<Region, Stop> {
+        self.pointee(world, given.reg, given.value).map_err(|fault| match fault.kind {
+            FaultKind::UseAfterEnd { target, why: Ended::Released } if arg.releases => {
+                Box::new(Fault { kind: FaultKind::DoubleRelease { target }, ..*fault })
+            }
+            kind => Box::new(Fault { kind, ..*fault }),
+        })
     }
 
     /// Carries out what an argument releases.

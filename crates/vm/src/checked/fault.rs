@@ -146,6 +146,11 @@ pub enum FaultKind {
     },
     /// The hook may not call this helper, or no kernel has it.
     HelperNotAllowed(i32),
+    /// A release of what was released at `ended_at` already.
+    DoubleRelease {
+        /// What it was.
+        target: Target,
+    },
     /// A release of something that the program only borrowed.
     NotOwned {
         /// What it is.
@@ -209,6 +214,7 @@ impl fmt::Display for FaultKind {
             FaultKind::HelperNotAllowed(id) => {
                 write!(f, "`{}` cannot be called here", HelperName(i64::from(*id)))
             }
+            FaultKind::DoubleRelease { target } => write!(f, "{target} is released a second time"),
             FaultKind::NotOwned { target } => {
                 write!(f, "{target} is borrowed: only an acquired one may be released")
             }
@@ -245,6 +251,17 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// Where a reference had to be released at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Before the program ended.
+    Exit,
+    /// Before the tail call.
+    TailCall,
+    /// Before the callback returned.
+    Callback,
+}
+
 /// A reference that was still held where it had to be released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leak {
@@ -256,7 +273,9 @@ pub struct Leak {
     pub program: String,
     /// Where it was acquired.
     pub acquired_at: Pc,
-    /// Where it had to be released at the latest: the exit, the tail call, the callback's return.
+    /// By when it had to be released.
+    pub due: Due,
+    /// The instruction where that was: the last one executed, the tail call, the callback's return.
     pub noticed_at: Pc,
 }
 
@@ -270,11 +289,16 @@ impl fmt::Display for Leak {
         };
         write!(
             f,
-            "program `{}`: {what} from `{}` at instruction {} is not released at instruction {}",
+            "program `{}`: {what} from `{}` at instruction {} is still held at instruction {}, {}",
             self.program,
             HelperName(i64::from(self.helper)),
             self.acquired_at,
-            self.noticed_at
+            self.noticed_at,
+            match self.due {
+                Due::Exit => "where the program ends",
+                Due::TailCall => "where a tail call leaves the program",
+                Due::Callback => "where the callback that acquired it returns",
+            }
         )
     }
 }

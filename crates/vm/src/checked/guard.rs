@@ -10,7 +10,7 @@ use belay_isa::{AluOp, AtomicOp, Pc, Reg, Size, Src, Width};
 use belay_spec::{FieldKind, SockKind};
 
 use super::Strictness;
-use super::fault::{Ended, Fault, FaultKind, Leak, Target};
+use super::fault::{Due, Ended, Fault, FaultKind, Leak, Target};
 use super::region::{Region, RegionId, Regions, Tag, What};
 use super::shadow::Shadow;
 use crate::context::Form;
@@ -404,7 +404,7 @@ impl Guard {
     }
 
     /// Reports what is still held of what `of` accepts.
-    fn leak(&mut self, of: impl Fn(usize) -> bool) {
+    fn leak(&mut self, due: Due, of: impl Fn(usize) -> bool) {
         for held in self.regions.held().filter(|held| !held.reported && of(held.depth)) {
             held.reported = true;
             self.leaks.push(Leak {
@@ -412,6 +412,7 @@ impl Guard {
                 helper: held.helper,
                 program: held.program.clone(),
                 acquired_at: held.acquired_at,
+                due,
                 noticed_at: self.pc,
             });
         }
@@ -419,7 +420,7 @@ impl Guard {
 
     /// The program ended: whatever it still holds is leaked.
     pub(crate) fn leaks_at_exit(&mut self) {
-        self.leak(|_| true);
+        self.leak(Due::Exit, |_| true);
     }
 
     /// Gives back what the program did not, so that the next run finds everything as it was; the leaks.
@@ -538,7 +539,7 @@ impl Monitor for Guard {
     fn left(&mut self, state: &State<'_>, then: Then) {
         let callee = state.depth + 1;
         if !matches!(then, Then::Return) {
-            self.leak(|depth| depth >= callee);
+            self.leak(Due::Callback, |depth| depth >= callee);
         }
         self.end_frame(callee);
         let saved = self.shadow.frame(callee).saved;
@@ -556,7 +557,7 @@ impl Monitor for Guard {
     }
 
     fn tail_called(&mut self, state: &State<'_>) {
-        self.leak(|_| true);
+        self.leak(Due::TailCall, |_| true);
         self.program.clone_from(&state.code.name);
         self.end_frame(state.depth);
         self.shadow.set(Reg::R0, Tag::Uninit);

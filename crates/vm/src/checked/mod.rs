@@ -29,7 +29,7 @@ use crate::op::{Code, Invalid, Op};
 use crate::packet::Packet;
 use crate::prepare::{self, PrepareError};
 use crate::world::{Input, Trace, World};
-pub use fault::{Ended, Fault, FaultKind, Leak, Target};
+pub use fault::{Due, Ended, Fault, FaultKind, Leak, Target};
 pub(crate) use guard::Guard;
 
 /// How strict the checks are.

@@ -1,0 +1,135 @@
+//! Whatever bytes a program is made of, the checked interpreter neither panics nor faults: it reports.
+
+use std::sync::{Arc, OnceLock};
+
+use belay_isa::Slot;
+use belay_object::{Attach, MapDef, Program};
+use belay_sockets::SocketTable;
+use belay_spec::{Hook, MapKind, Release};
+use belay_vm::{Checked, Machine, Maps, Packet, Strictness};
+use proptest::prelude::*;
+
+const SOCKETS: &str = r#"
+[[netns]]
+name = "host"
+[[tcp]]
+state = "listen"
+local = "0.0.0.0:22"
+"#;
+
+fn maps() -> Arc<Maps> {
+    static MAPS: OnceLock<Arc<Maps>> = OnceLock::new();
+    let make = || {
+        let inner = MapDef::new("inner", MapKind::ARRAY, 4, 16, 4);
+        let mut outer = MapDef::new("outer", MapKind::ARRAY_OF_MAPS, 4, 4, 2);
+        outer.inner = Some(Box::new(inner.clone()));
+        let mut trie = MapDef::new("trie", MapKind::LPM_TRIE, 8, 8, 4);
+        trie.flags = 1;
+        let defs = [
+            MapDef::new("array", MapKind::ARRAY, 4, 16, 4),
+            MapDef::new("hash", MapKind::HASH, 4, 8, 4),
+            MapDef::new("lru", MapKind::LRU_HASH, 1, 1, 2),
+            MapDef::new("cpu", MapKind::PERCPU_ARRAY, 4, 8, 2),
+            trie,
+            MapDef::new("ring", MapKind::RINGBUF, 0, 0, 4096),
+            MapDef::new("programs", MapKind::PROG_ARRAY, 4, 4, 2),
+            inner,
+            outer,
+        ];
+        let maps = Maps::from_defs(&defs).expect("the maps can be made");
+        let (inner, outer) = (maps.by_name("inner").expect("made"), maps.by_name("outer").expect("made"));
+        maps.set_inner(outer, &[0; 4], inner).expect("same shape");
+        Arc::new(maps)
+    };
+    Arc::clone(MAPS.get_or_init(make))
+}
+
+fn run(hook: &str, slots: Vec<Slot>) {
+    let attach = Attach::Hook(Hook::by_name(hook).expect("a hook"));
+    let program = Program::new("random", hook, attach, slots);
+    let Ok(mut checked) = Checked::new(&program, maps(), Release::LATEST) else { return };
+    checked.strictness = Strictness { budget: 2000, uninitialised_stack: false };
+    checked.install("programs", 0).expect("there is room");
+    let sockets = SocketTable::from_toml("t.toml", SOCKETS).expect("well formed");
+    let mut machine = Machine::new(sockets);
+    let mut packet = Packet::new(&[0x45; 80]).expect("a frame");
+    let report = checked.run(&mut machine, &mut packet);
+    assert!(report.instructions <= 2000);
+    assert_eq!(machine.sockets.read().unbalanced().count(), 0, "{report:?}");
+}
+
+/// Opcodes that mean something, and those that do not, now and then.
+fn opcode() -> impl Strategy<Value = u8> {
+    let known: Vec<u8> = (0..=u8::MAX)
+        .filter(|opcode| {
+            let slots = [Slot { opcode: *opcode, dst: 1, src: 0, off: 0, imm: 16 }, Slot::default()];
+            belay_isa::decode(&slots, belay_isa::Pc(0)).is_ok()
+        })
+        .collect();
+    prop_oneof![20 => prop::sample::select(known), 3 => Just(0x85), 3 => Just(0x18), 1 => any::<u8>()]
+}
+
+/// Slots that often decode: small registers, small offsets, immediates that are sizes, flags, maps or helpers.
+fn slot() -> impl Strategy<Value = Slot> {
+    let imm = prop_oneof![0..20_i32, Just(-1), any::<i32>(), -520..0_i32, 0..212_i32];
+    let off = prop_oneof![4 => -3..4_i16, 2 => -64..1_i16, 2 => 0..200_i16, 1 => any::<i16>()];
+    (opcode(), 0..11_u8, prop_oneof![6 => 0..11_u8, 1 => 0..16_u8], off, imm).prop_map(
+        |(opcode, dst, src, off, imm)| {
+            // An immediate form has no source register.
+            let register = opcode & 7 <= 3 || opcode & 8 != 0;
+            let src = if register || opcode == 0x18 || opcode == 0x85 { src } else { 0 };
+            let off = if opcode & 7 == 4 || opcode & 7 == 7 || opcode == 0x85 { 0 } else { off };
+            Slot { opcode, dst, src, off, imm }
+        },
+    )
+}
+
+/// Pieces of sense: a map lookup with a key, a socket lookup, a reserved record.
+fn piece() -> impl Strategy<Value = Vec<Slot>> {
+    let s = |opcode, dst, src, off, imm| Slot { opcode, dst, src, off, imm };
+    let call = move |id| s(0x85, 0, 0, 0, id);
+    let map = move |index| [s(0x18, 1, 1, 0, index), s(0, 0, 0, 0, 0)];
+    let key = [s(0x7a, 10, 0, -8, 1), s(0xbf, 2, 10, 0, 0), s(0x07, 2, 0, 0, -8)];
+    prop_oneof![
+        8 => slot().prop_map(|slot| vec![slot]),
+        1 => (0..9, prop::sample::select(vec![1, 3])).prop_map(move |(index, id)| {
+            [&key[..], &map(index), &[call(id)]].concat()
+        }),
+        1 => (0..5).prop_map(move |index| {
+            [&key[..], &map(index), &[s(0xbf, 3, 2, 0, 0), s(0xb7, 4, 0, 0, 0), call(2)]].concat()
+        }),
+        1 => Just([&map(5)[..], &[s(0xb7, 2, 0, 0, 16), s(0xb7, 3, 0, 0, 0), call(131)]].concat()),
+        1 => (84..87).prop_map(move |id| {
+            let tuple = [s(0x7a, 10, 0, -16, 0), s(0x7a, 10, 0, -8, 0x1600_0000), s(0xbf, 2, 10, 0, 0), s(0x07, 2, 0, 0, -16)];
+            [&tuple[..], &[s(0xb7, 3, 0, 0, 12), s(0xb7, 4, 0, 0, -1), s(0xb7, 5, 0, 0, 0), call(id)]].concat()
+        }),
+        1 => Just(vec![s(0x79, 1, 10, -24, 0)]),
+        1 => Just(vec![s(0x7b, 10, 0, -32, 0), s(0x79, 7, 10, -32, 0)]),
+        1 => Just(vec![s(0xbf, 1, 0, 0, 0), call(86)]),
+        1 => Just(vec![s(0x61, 7, 1, 76, 0)]),
+        1 => Just([&map(6)[..], &[s(0xbf, 2, 1, 0, 0), s(0x79, 1, 10, -24, 0), s(0xb7, 3, 0, 0, 0), call(12)]].concat()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_are_safe(bytes in prop::collection::vec(any::<[u8; 8]>(), 1..40), xdp in any::<bool>()) {
+        let slots = bytes.into_iter().map(Slot::from_le_bytes).collect();
+        run(if xdp { "xdp" } else { "sched_cls" }, slots);
+    }
+
+    #[test]
+    fn random_instructions_are_safe(
+        pieces in prop::collection::vec(piece(), 1..40),
+        hook in prop::sample::select(vec!["xdp", "sched_cls", "cgroup_skb/egress", "sk_skb/stream_verdict"]),
+    ) {
+        // The context stays at hand.
+        let mut slots = vec![Slot { opcode: 0x7b, dst: 10, src: 1, off: -24, imm: 0 }];
+        slots.push(Slot { opcode: 0xbf, dst: 6, src: 1, off: 0, imm: 0 });
+        slots.extend(pieces.into_iter().flatten());
+        slots.push(Slot { opcode: 0x95, ..Slot::default() });
+        run(hook, slots);
+    }
+}
