@@ -242,3 +242,66 @@ fn an_explanation_is_the_lookup() {
     );
     assert!(matches!(explained.steps[0].outcome, belay_sockets::Outcome::Refused(Refusal::OtherDevice)));
 }
+
+#[test]
+fn a_group_ends_the_walk_as_soon_as_it_is_the_best_so_far() {
+    let listener = |device: &str, cookie: u32| {
+        format!(
+            "[[tcp]]\nstate = \"listen\"\nlocal = \"0.0.0.0:80\"\nreuseport = true\n{device}cookie = {cookie}\n"
+        )
+    };
+    let netns = "[[netns]]\nname = \"host\"\ndevices = [{ name = \"eth0\", ifindex = 2 }]\n";
+    let on_eth0 = "device = \"eth0\"\n";
+    let newer_unbound = table(&[netns, &listener(on_eth0, 1), &listener("", 2)].concat());
+    let newer_bound = table(&[netns, &listener("", 2), &listener(on_eth0, 1)].concat());
+    let find = |table, ifindex| cookie(table, Protocol::Tcp, "10.0.0.2:1", "10.0.0.1:80", ifindex);
+    assert_eq!(find(&newer_unbound, 2), 2, "met first");
+    assert_eq!(find(&newer_bound, 2), 1);
+    assert_eq!((find(&newer_unbound, 1), find(&newer_bound, 1)), (2, 2));
+}
+
+#[test]
+fn a_udp_socket_leaves_its_group_by_connecting_and_the_group_then_goes_on_scoring() {
+    let dns = |remote: &str, device: &str, cookie: u32| {
+        format!("[[udp]]\nlocal = \"10.0.0.1:53\"\nreuseport = true\n{remote}{device}cookie = {cookie}\n")
+    };
+    let netns = "[[netns]]\nname = \"host\"\ndevices = [{ name = \"eth0\", ifindex = 2 }]\n";
+    let peer = "remote = \"10.0.0.2:7\"\n";
+    let on_eth0 = "device = \"eth0\"\n";
+    let find = |table, from| cookie(table, Protocol::Udp, from, "10.0.0.1:53", 2);
+    let trusted = table(&[netns, &dns("", on_eth0, 1), &dns("", "", 2)].concat());
+    assert_eq!(find(&trusted, "10.0.0.9:7"), 2, "the newest group is met first and ends the walk");
+    let marked = table(&[netns, &dns("", on_eth0, 1), &dns("", "", 2), &dns(peer, "", 3)].concat());
+    assert_eq!(
+        find(&marked, "10.0.0.9:7"),
+        1,
+        "its group is no longer the last word: the device scores more"
+    );
+    assert_eq!(find(&marked, "10.0.0.2:7"), 3);
+    let founded = table(&[netns, &dns("", on_eth0, 1), &dns(peer, "", 3), &dns("", "", 2)].concat());
+    assert_eq!(find(&founded, "10.0.0.9:7"), 2, "a new group with the one that left, not marked");
+}
+
+#[test]
+fn the_placeholder_of_an_ipv6_udp_socket_is_found_by_port() {
+    let text = "[[udp]]\nlocal = \"[fd00::1]:9\"\nremote = \"[fd00::2]:53\"\nv6only = false\ncookie = 1\n";
+    let connected = table(text);
+    assert_eq!(udp(&connected, "192.0.2.1:53", "127.0.0.6:9"), 1, "whatever the sender's address");
+    assert_eq!(udp(&connected, "192.0.2.1:54", "127.0.0.6:9"), 0, "but its port counts");
+    assert_eq!(udp(&connected, "192.0.2.1:53", "127.0.0.5:9"), 0);
+    let bound = table(&text.replace("v6only = false\n", ""));
+    assert_eq!(udp(&bound, "192.0.2.1:53", "127.0.0.6:9"), 0, "`bind` makes it IPv6 only");
+}
+
+#[test]
+fn two_flows_that_differ_in_their_device_are_two_sockets() {
+    let flow = |device: &str, cookie: u32| {
+        format!(
+            "[[tcp]]\nstate = \"established\"\nlocal = \"10.0.0.1:80\"\nremote = \"10.0.0.2:7\"\ndevice = \"{device}\"\ncookie = {cookie}\n"
+        )
+    };
+    let netns = "[[netns]]\nname = \"host\"\ndevices = [{ name = \"a\", ifindex = 2 }, { name = \"b\", ifindex = 3 }]\n";
+    let table = table(&[netns, &flow("a", 1), &flow("b", 2)].concat());
+    let find = |ifindex| cookie(&table, Protocol::Tcp, "10.0.0.2:7", "10.0.0.1:80", ifindex);
+    assert_eq!([find(1), find(2), find(3)], [0, 1, 2]);
+}
