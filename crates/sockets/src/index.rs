@@ -6,11 +6,14 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use foldhash::fast::RandomState;
+
 use crate::address::{Endpoint, Family, Protocol, Tuple};
 use crate::namespace::NetnsId;
 use crate::socket::{NO_IPV4, SocketId, SocketInfo, is_v6only_address};
 use crate::state::State;
 
+type Table<K, V> = HashMap<K, V, RandomState>;
 type FlowKey = (NetnsId, Protocol, Tuple);
 type LocalKey = (NetnsId, Protocol, Slot, u16);
 
@@ -36,10 +39,10 @@ impl Slot {
 /// The tables.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    flows: HashMap<FlowKey, Vec<SocketId>>,
-    locals: HashMap<LocalKey, Local>,
+    flows: Table<FlowKey, Vec<SocketId>>,
+    locals: Table<LocalKey, Local>,
     /// UDP sockets of IPv6 addresses that are not `IPV6_V6ONLY`, by port: Linux keeps [`NO_IPV4`] for them.
-    shadows: HashMap<(NetnsId, u16), Vec<SocketId>>,
+    shadows: Table<(NetnsId, u16), Vec<SocketId>>,
 }
 
 /// The chain of one local address, in two halves so that insertion at either end is cheap.
