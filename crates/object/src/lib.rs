@@ -6,10 +6,10 @@
 
 pub mod btf;
 mod core;
-mod datasec;
 mod elf;
 mod error;
 mod externs;
+mod kernel_form;
 mod lines;
 mod link;
 mod listing;
@@ -26,4 +26,4 @@ pub use program::{
     Subprogram,
 };
 pub use reader::Options;
-pub use section::{SectionHook, hook_section, section_hook};
+pub use section::{SectionHook, hook_section, section_hook, section_names};

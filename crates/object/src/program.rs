@@ -24,7 +24,8 @@ pub struct Object {
     pub maps: Vec<MapDef>,
     /// Kernel symbols that programs name: `call` with src 2 and `LD_IMM64` with src 3 hold an index of it.
     pub externs: Vec<Extern>,
-    /// The object's types, as the kernel takes them: offsets and sizes of data sections filled in.
+    /// The object's types in the form that the kernel takes: data sections have sizes and offsets, kernel symbols are
+    /// stand-ins (their own types are in [`Extern::type_id`]), parameters have names.
     pub btf: Option<Arc<Btf>>,
     /// Programs that could not be linked, and why.
     pub broken: Vec<BrokenProgram>,

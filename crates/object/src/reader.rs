@@ -10,7 +10,7 @@ use crate::externs::kconfig::KernelConfig;
 use crate::externs::{self, Externs};
 use crate::maps::{self, Maps};
 use crate::program::{BrokenProgram, Object};
-use crate::{datasec, link, text};
+use crate::{kernel_form, link, text};
 
 /// What the object is read for.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +76,7 @@ fn read_elf(path: &str, bytes: &[u8], options: &Options) -> Result<Object, Fault
     })
 }
 
-/// The types, with data sections filled in, and what `.BTF.ext` says of instructions.
+/// The types in the kernel's form, and what `.BTF.ext` says of instructions.
 fn read_types(elf: &Elf<'_>) -> Result<(Option<Btf>, Ext), Fault> {
     let Some(section) = elf.section(".BTF") else { return Ok((None, Ext::default())) };
     let btf = Btf::read(section.data.to_vec()).map_err(|f| f.section(".BTF"))?;
@@ -84,7 +84,7 @@ fn read_types(elf: &Elf<'_>) -> Result<(Option<Btf>, Ext), Fault> {
         Some(section) => Ext::read(section.data, &btf).map_err(|f| f.section(".BTF.ext"))?,
         None => Ext::default(),
     };
-    let btf = datasec::fill_in(btf, elf).map_err(|f| f.section(".BTF"))?;
+    let btf = kernel_form::mend(btf, elf).map_err(|f| f.section(".BTF"))?;
     Ok((Some(btf), ext))
 }
 

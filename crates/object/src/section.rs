@@ -239,6 +239,11 @@ pub fn section_hook(section: &str) -> SectionHook {
     }
 }
 
+/// Every section name that Belay knows, without `?` and targets.
+pub fn section_names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name)
+}
+
 /// The libbpf section name that loads a program of the hook, `tc` for `sched_cls`.
 pub fn hook_section(hook: &Hook) -> Option<&'static str> {
     ROWS.iter().find(|row| matches!(attach(row), Attach::Hook(h) if h == hook)).map(|row| row.name)
@@ -250,5 +255,40 @@ fn attach(row: &Row) -> Attach {
     match hook {
         Some(hook) => Attach::Hook(hook),
         None => Attach::Unmodelled { prog_type: row.prog_type, attach_type: row.attach_type },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hook_has_a_section() {
+        for hook in Hook::all() {
+            let section = hook_section(hook).unwrap_or_else(|| panic!("no section for {}", hook.name));
+            assert_eq!(section_hook(section).attach, Attach::Hook(hook), "{section}");
+        }
+    }
+
+    #[test]
+    fn names_are_read_whole() {
+        let read = |name| {
+            let hook = section_hook(name);
+            (hook.prog_type, hook.attach_type, hook.target)
+        };
+        let target = |name: &str| Some(name.to_owned());
+        assert_eq!(read("tc"), (3, 0, None));
+        assert_eq!(read("tc/ingress"), (3, 46, None));
+        assert_eq!(read("tc/other"), (0, 0, None));
+        assert_eq!(read("tcx"), (0, 0, None));
+        assert_eq!(read("fentry"), (26, 24, None));
+        assert_eq!(read("fentry/a/b"), (26, 24, target("a/b")));
+        assert_eq!(read("fentryx"), (0, 0, None));
+        assert_eq!(read("?lsm.s/bpf"), (29, 27, target("bpf")));
+        assert_eq!(read("xdp.frags/devmap"), (6, 33, None));
+        assert_eq!(read(""), (0, 0, None));
+        assert_eq!(read("?"), (0, 0, None));
+        assert!(!section_hook("?tc").autoload && section_hook("tc").autoload);
+        assert!(section_hook("uprobe.multi.s/x:y").sleepable && section_hook("xdp.frags/cpumap").frags);
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use belay_isa::Slot;
 use belay_object::btf::{Btf, Kind};
-use belay_object::{Attach, Extern, ExternKind, MapDef, Object, Options, Program};
+use belay_object::{Attach, Extern, ExternKind, MapDef, Object, Options, Program, section_hook};
 use belay_spec::MapKind;
 
 /// What the oracle wrote of one object.
@@ -24,7 +24,7 @@ struct Recorded {
 
 #[test]
 fn every_program_is_what_libbpf_loads() {
-    let Some(oracle) = build_oracle() else { return };
+    let Some(oracle) = build_oracle("programs") else { return };
     let objects = objects();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let types = data.join("core_kernel.bpf.o");
@@ -255,7 +255,7 @@ fn objects() -> Vec<PathBuf> {
     objects
 }
 
-fn build_oracle() -> Option<PathBuf> {
+fn build_oracle(test: &str) -> Option<PathBuf> {
     let required = std::env::var("BELAY_REQUIRE").unwrap_or_default().split(',').any(|r| r == "libbpf");
     let skip = |why: &str| {
         assert!(!required, "{why}");
@@ -266,7 +266,7 @@ fn build_oracle() -> Option<PathBuf> {
         return skip("the oracle makes system calls for x86-64");
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libbpf_oracle.c");
-    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libbpf_oracle");
+    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libbpf_oracle_{test}"));
     let built =
         Command::new("cc").arg("-o").arg(&binary).arg(source).args(["-l:libbpf.a", "-lelf", "-lz"]).output();
     match built {
@@ -280,9 +280,41 @@ fn build_oracle() -> Option<PathBuf> {
 }
 
 #[test]
-fn attach_is_known_for_all_that_libbpf_loads() {
-    // A guard for the comparison above: it replaces the types of hooks that libbpf 1.1 does not know.
-    for section in ["netfilter", "tcx/ingress", "netkit/peer", "cgroup/connect_unix"] {
-        assert_ne!(belay_object::section_hook(section).attach, Attach::Unknown, "{section}");
+fn section_names_mean_what_libbpf_says() {
+    let Some(oracle) = build_oracle("sections") else { return };
+    let forms = belay_object::section_names()
+        .flat_map(|name| [name.to_owned(), format!("{name}/target"), format!("{name}x"), format!("{name}/")]);
+    let forms: Vec<String> = forms.collect();
+    let output =
+        Command::new(&oracle).args(forms.iter().map(|f| format!("section:{f}"))).output().expect("runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let theirs: HashMap<&str, (u32, u32)> = text
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.strip_prefix("section ")?.split(' ').collect();
+            Some((words[0], (words[1].parse().ok()?, words[2].parse().ok()?)))
+        })
+        .collect();
+    assert!(theirs.len() > 80, "{theirs:?}");
+    // Names that came after libbpf 1.1.
+    let newer = |name: &str| {
+        let name = name.strip_suffix("/target").or(name.strip_suffix('/')).unwrap_or(name);
+        let hook = section_hook(name);
+        hook.prog_type == 32
+            || hook.attach_type >= 46
+            || name.starts_with("tc")
+            || name == "usdt.s"
+            || ["sk_skb/verdict", "struct_ops.s", "usdt.s"].contains(&name)
+    };
+    let mut faults = Vec::new();
+    for form in &forms {
+        let ours = section_hook(form);
+        let known = ours.attach != Attach::Unknown;
+        match theirs.get(form.as_str()) {
+            Some(&types) if (ours.prog_type, ours.attach_type) == types => {}
+            None if !known || newer(form) => {}
+            theirs => faults.push(format!("{form}: {ours:?}, libbpf {theirs:?}")),
+        }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -125,6 +125,14 @@ int main(int argc, char **argv)
 {
 	libbpf_set_print(quiet);
 	for (int i = 1; i < argc; i++) {
+		enum bpf_prog_type type = 0;
+		enum bpf_attach_type attach = 0;
+		if (!strncmp(argv[i], "section:", 8)) {
+			// What libbpf does not know stays out.
+			if (!libbpf_prog_type_by_name(argv[i] + 8, &type, &attach))
+				printf("section %s %u %u\n", argv[i] + 8, type, attach);
+			continue;
+		}
 		printf("object %s\n", argv[i]);
 		printf("end %d\n", load(argv[i]));
 	}

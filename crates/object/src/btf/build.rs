@@ -27,7 +27,11 @@ pub(crate) struct Rewrite {
 
 impl Rewrite {
     pub(crate) fn is_empty(&self) -> bool {
-        self.sections.is_empty() && self.vars.is_empty() && self.funcs.is_empty() && self.added.is_empty()
+        self.sections.is_empty()
+            && self.vars.is_empty()
+            && self.funcs.is_empty()
+            && self.name_params.is_empty()
+            && self.added.is_empty()
     }
 
     pub(crate) fn apply(&self, btf: &Btf) -> Result<Btf, Fault> {

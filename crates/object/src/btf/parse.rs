@@ -9,12 +9,19 @@ use crate::error::{Error, ErrorKind, Fault};
 pub(super) const MAGIC: u16 = 0xeb9f;
 
 impl Btf {
-    /// Parses the contents of a `.BTF` section or of `/sys/kernel/btf/vmlinux`.
+    /// Parses the contents of a `.BTF` section or of `/sys/kernel/btf/vmlinux`; or an ELF file that has such a section,
+    /// such as a `vmlinux` with debug information.
     ///
     /// # Errors
     /// Malformed bytes; big-endian BTF; a module's split BTF (its ids continue the kernel's). `path` is for the message.
     pub fn parse(path: &str, bytes: Vec<u8>) -> Result<Btf, Error> {
-        Btf::read(bytes).map_err(|fault| fault.at(path))
+        let section = match bytes.starts_with(b"\x7fELF") {
+            true => {
+                Some(elf_section(&bytes).ok_or_else(|| bad("the ELF file has no `.BTF` section").at(path))?)
+            }
+            false => None,
+        };
+        Btf::read(section.unwrap_or(bytes)).map_err(|fault| fault.at(path))
     }
 
     pub(crate) fn read(bytes: Vec<u8>) -> Result<Btf, Fault> {
@@ -84,6 +91,13 @@ impl Btf {
         let (kind, vlen, _) = split_info(word(record, 1));
         tail_len(kind, vlen).and_then(|len| record.get(..12 + len as usize)).unwrap_or_default()
     }
+}
+
+/// The `.BTF` section of an ELF file for any machine.
+fn elf_section(bytes: &[u8]) -> Option<Vec<u8>> {
+    use object::{Object as _, ObjectSection as _};
+    let file = object::File::parse(bytes).ok()?;
+    Some(file.section_by_name(".BTF")?.data().ok()?.to_vec())
 }
 
 /// The header that `.BTF` and `.BTF.ext` share; what it locates is counted from its end.

@@ -131,8 +131,6 @@ fn ksyms_section(
         match symbol.kind {
             Kind::Func { proto, .. } => {
                 externs.add(symbol.name, ExternKind::Kfunc, weak, proto);
-                rewrite.funcs.insert(var.ty, Linkage::Static);
-                rewrite.name_params.insert(proto);
                 dummy = dummy.or(int);
                 stand_in = TypeId(btf.len());
             }

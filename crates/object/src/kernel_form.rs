@@ -1,15 +1,17 @@
-//! Sizes and offsets of data sections in BTF, filled in from the ELF file.
+//! The object's types in the form that the kernel takes, as far as the ELF file and the types themselves say it.
 //!
 //! clang leaves a data section's size at 0 and the offset of its global variables to the linker; the kernel wants both.
+//! The kernel also wants each parameter of a function to have a name, and no function to be only declared. libbpf mends
+//! the former and goes without types where it meets the latter; types that load give logs with source lines.
 
 use std::collections::HashMap;
 
-use crate::btf::{Btf, Kind, Linkage, Rewrite, SectionVar};
+use crate::btf::{Btf, Kind, Linkage, Rewrite, SectionVar, TypeId};
 use crate::elf::{Elf, Home};
 use crate::error::Fault;
 
-/// A copy of the types whose data sections are as the file has them.
-pub(crate) fn fill_in(btf: Btf, elf: &Elf<'_>) -> Result<Btf, Fault> {
+/// A copy of the types, mended.
+pub(crate) fn mend(btf: Btf, elf: &Elf<'_>) -> Result<Btf, Fault> {
     let mut places: HashMap<(usize, &str), u64> = HashMap::new();
     for symbol in elf.symbols.iter().filter(|s| !s.is_section() && !s.is_func() && !s.name.is_empty()) {
         if let Home::Section(section) = symbol.home {
@@ -35,6 +37,16 @@ pub(crate) fn fill_in(btf: Btf, elf: &Elf<'_>) -> Result<Btf, Fault> {
         let mut vars: Vec<SectionVar> = vars.iter().map(place).collect();
         vars.sort_by_key(|var| var.offset);
         rewrite.sections.insert(id, (u32::try_from(section.size).unwrap_or(u32::MAX), vars));
+    }
+    for id in btf.ids() {
+        let Kind::Func { proto, linkage } = btf.get(id).kind else { continue };
+        let Kind::FuncProto { params, .. } = btf.get(proto).kind else { continue };
+        if params.iter().any(|p| p.name.is_empty() && p.ty != TypeId::VOID) {
+            rewrite.name_params.insert(proto);
+        }
+        if linkage == Linkage::Extern {
+            rewrite.funcs.insert(id, Linkage::Static);
+        }
     }
     if rewrite.is_empty() { Ok(btf) } else { rewrite.apply(&btf) }
 }
