@@ -1,6 +1,7 @@
 //! Our own small objects (`tests/data`, C beside them): what each construct of C becomes.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use belay_isa::{CallTarget, Imm64, Insn, Pc, disassemble};
@@ -232,6 +233,36 @@ fn legacy_maps_are_read() {
     assert_eq!((ports.max_entries, ports.flags, ports.origin), (128, 1, MapOrigin::Legacy));
     assert_eq!(map(&object, "stats").kind, MapKind::PERCPU_ARRAY);
     assert_eq!(object.programs.len(), 1, "{:?}", object.broken);
+}
+
+#[test]
+fn the_objects_are_what_their_sources_build() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let clang = Command::new("clang-19").arg("--version").output();
+    if clang.is_err() || !Path::new("/usr/include/bpf/bpf_helpers.h").exists() {
+        let required = std::env::var("BELAY_REQUIRE").unwrap_or_default();
+        assert!(!required.split(',').any(|r| r == "clang"), "no clang-19 or no libbpf-dev");
+        eprintln!("skipped: no clang-19 or no libbpf-dev to build the objects");
+        return;
+    }
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("objects");
+    std::fs::create_dir_all(&out).expect("a directory for the objects");
+    let status = Command::new("sh").arg(data.join("build.sh")).arg(&out).status().expect("a shell");
+    assert!(status.success());
+    let mut compared = 0;
+    for entry in std::fs::read_dir(&out).expect("the objects are there") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().and_then(|n| n.to_str()).expect("a name").to_owned();
+        let bytes = std::fs::read(&path).expect("readable");
+        let built = Object::parse(&name, &bytes, &offline()).expect("parses");
+        let committed = read(&name, &offline());
+        assert_eq!(format!("{:?}", built.maps), format!("{:?}", committed.maps), "{name}");
+        let code =
+            |o: &Object| o.programs.iter().map(|p| (p.name.clone(), p.slots.clone())).collect::<Vec<_>>();
+        assert_eq!(code(&built), code(&committed), "{name}");
+        compared += 1;
+    }
+    assert_eq!(compared, 5);
 }
 
 /// What a program stores into `out`, by index: constants only.

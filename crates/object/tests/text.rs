@@ -88,6 +88,7 @@ fn faults_name_their_line() {
         (".map m kind=hash\n.map m kind=hash", "t.s:2:1: map `m` is defined twice"),
         (".data d bytes=abc", "not an even number of hexadecimal digits"),
         (".frobnicate", "t.s:1:1: unknown directive `.frobnicate`"),
+        ("\0\0", "t.s: neither an ELF object nor assembly text"),
         ("", "t.s: holds no instructions"),
         (".section tc\n.prog p\n", "`p`: the program has no instructions"),
     ] {

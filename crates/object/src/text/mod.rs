@@ -63,8 +63,8 @@ struct SourceLine<'a> {
 }
 
 pub(crate) fn read(path: &str, bytes: &[u8]) -> Result<Object, Fault> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| Fault::new(ErrorKind::Elf, "neither an ELF object nor assembly text"))?;
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| Fault::new(ErrorKind::Elf, "neither an ELF object nor assembly text"))?;
     let file = split(text)?;
     let names = Names::new(&file);
     let mut programs = Vec::new();
