@@ -310,10 +310,6 @@ fn kernel_verdict(object: &Object, program: &Program) -> (Answer, u64) {
                     "" => rejected.errno.to_string(),
                     reason => reason.to_string(),
                 };
-                let message = match &loaded.btf_refusal {
-                    Some(refusal) => format!("{message} (BTF refused: {refusal})"),
-                    None => message,
-                };
                 (Answer::Reject { code: String::new(), message }, rejected.time_ns)
             }
         },

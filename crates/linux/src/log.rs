@@ -53,9 +53,11 @@ fn is_stats(line: &str) -> bool {
     line.starts_with("processed ") && line.contains(" insns ")
 }
 
-/// Lines that follow the verdict: counts, stack depth, and the two states that an endless loop goes between.
+/// Lines that follow the verdict: counts, stack depth, the two states that an endless loop goes between, and the source
+/// line of the instruction.
 fn is_trailer(line: &str) -> bool {
-    is_stats(line) || ["stack depth ", "cur state:", "old state:"].iter().any(|start| line.starts_with(start))
+    is_stats(line)
+        || ["; ", "stack depth ", "cur state:", "old state:"].iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -76,6 +78,8 @@ mod tests {
     fn what_follows_the_reason_is_left_out() {
         let glued = "expected prog array map for tail callverification time 10 usec\nstack depth 0\n";
         assert_eq!(reason(glued), "expected prog array map for tail call");
+        let with_source = "invalid bpf_context access off=72 size=4\n; skb->tc_classid = 0; @ fw.bpf.c:9\n";
+        assert_eq!(reason(with_source), "invalid bpf_context access off=72 size=4");
         let endless = "infinite loop detected at insn 1\ncur state: R1=1\nold state: R1=P0\n";
         assert_eq!(reason(endless), "infinite loop detected at insn 1");
     }

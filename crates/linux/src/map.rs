@@ -248,6 +248,8 @@ fn adjusted(def: &MapDef) -> Result<MapCreate, Errno> {
             let whole = def.max_entries.max(sys::page_size()).checked_next_power_of_two();
             attr.max_entries = whole.unwrap_or(def.max_entries);
         }
+        // The kernel wants its programs first, and no instruction names it: an array keeps its place among the maps.
+        MapKind::STRUCT_OPS => attr.map_type = MapKind::ARRAY.0,
         MapKind::ARENA if def.map_extra == 0 => attr.map_extra = ARENA_ADDRESS,
         _ => {}
     }

@@ -6,8 +6,9 @@ use std::os::fd::AsFd;
 use belay_isa::Slot;
 use belay_linux::{
     Exist, Failure, Kernel, Load, LogLevel, Map, Maps, NetNs, TestRun, TestRunResult, load, test_run,
+    verify_object,
 };
-use belay_object::{MapDef, SlotInit};
+use belay_object::{MapDef, Object, Options, SlotInit};
 use belay_spec::MapKind;
 
 const SOCKET_FILTER: u32 = 1;
@@ -253,6 +254,34 @@ fn a_context_goes_in_and_comes_out() {
     let result = test_run(loaded.as_fd(), &request).unwrap();
     assert_eq!(result.retval, 6);
     assert_eq!(result.ctx_out.get(32..36), Some(&6u32.to_ne_bytes()[..]));
+}
+
+#[test]
+fn an_object_is_loaded_with_its_jumps() {
+    kernel!("an_object_is_loaded_with_its_jumps");
+    let text = "
+        .license GPL
+        .map jumps kind=prog_array key=4 value=4 entries=2 init=1:target
+        .section tc
+        .prog entry
+            r2 = jumps ll
+            r3 = 1
+            call bpf_tail_call
+            r0 = 7
+            exit
+        .prog target
+            r0 = 42
+            exit
+        .prog wrong
+            exit
+    ";
+    let object = Object::parse("jumps.s", text.as_bytes(), &Options::default()).unwrap();
+    let loaded = verify_object(&object, LogLevel::Stats).unwrap();
+    let words: Vec<&str> = loaded.programs.iter().map(|program| program.verdict.word()).collect();
+    assert_eq!(words, ["accept", "accept", "reject"]);
+    let entry = loaded.program("entry").and_then(|program| program.verdict.accepted()).unwrap();
+    let result = test_run(entry.as_fd(), &TestRun { data_in: &[0; 64], ..TestRun::default() }).unwrap();
+    assert_eq!(result.retval, 42);
 }
 
 /// `bpf_sk_lookup_tcp` for a listener on 127.0.0.1, port in the low half of `r0`'s tuple: 1 if found, else 0.
