@@ -21,6 +21,8 @@ pub enum Rule {
     /// A constant may be stored to a writable context field (`*(u32 *)(r1 + 8) = 5`), not only a register.
     /// Measured: 6.1 refuses every such store, 6.12 and 6.18 take it wherever a register is taken.
     ImmediateContextStores,
+    /// A look-up in an array map with a constant key below `max_entries` is known to give a value, not NULL.
+    ConstantKeyNotNull,
 }
 
 impl Release {
@@ -47,6 +49,7 @@ impl Rule {
     pub fn since(self) -> Release {
         match self {
             Rule::ImmediateContextStores => Release::V6_12,
+            Rule::ConstantKeyNotNull => Release::V6_18,
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use belay_isa::Pc;
+use belay_isa::{Insn, Pc};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::prune::{Compare, covers};
@@ -20,6 +20,8 @@ use crate::walk::{Next, Walk};
 pub const INSTRUCTION_LIMIT: u64 = 1_000_000;
 /// Most branches that wait.
 const PENDING_LIMIT: usize = 8192;
+/// Jump targets after which a state is kept in any case.
+const LONG_PATH: u32 = 40;
 
 /// What the exploration did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Failure {
     pub(crate) pc: Pc,
     /// Whether each undecided branch of the path was taken, first to last.
     pub(crate) decisions: Vec<bool>,
+    /// How many instructions the path has, the failing one included.
+    pub(crate) steps: u64,
 }
 
 /// Index of a kept state.
@@ -51,6 +55,16 @@ struct Kept {
     parent: Option<StateId>,
     /// How many paths from here are still to be walked.
     open: u32,
+    /// How often it covered another state, and how often it was compared in vain.
+    hits: u32,
+    misses: u32,
+}
+
+impl Kept {
+    /// A state that is compared again and again without covering anything costs more than it saves.
+    fn is_useless(&self) -> bool {
+        self.misses > self.hits * 3 + 3
+    }
 }
 
 /// The place and state from which a path goes on.
@@ -59,14 +73,17 @@ struct Pending {
     state: State,
     parent: Option<StateId>,
     path: Option<PathId>,
-    since_kept: Since,
+    /// Instructions walked on this path.
+    steps: u64,
+    /// Jump targets passed since the last state was kept on this path.
+    hops: u32,
 }
 
-/// Work since the last state was kept on this path.
+/// How much had been walked when a state was last kept, on any path.
 #[derive(Clone, Copy, Default)]
-struct Since {
-    insns: u32,
-    jumps: u32,
+struct Progress {
+    insns: u64,
+    jumps: u64,
 }
 
 /// Whether a path goes on past a meeting point.
@@ -81,6 +98,8 @@ pub(crate) struct Explorer<'w, 'p> {
     by_pc: HashMap<u32, Vec<StateId>>,
     pending: Vec<Pending>,
     decisions: Vec<(Option<PathId>, bool)>,
+    jumps: u64,
+    last_kept: Progress,
     stats: Stats,
 }
 
@@ -92,11 +111,18 @@ pub(crate) fn explore(walk: &mut Walk<'_>) -> Result<Stats, (Failure, Stats)> {
         by_pc: HashMap::new(),
         pending: Vec::new(),
         decisions: Vec::new(),
+        jumps: 0,
+        last_kept: Progress::default(),
         stats: Stats::default(),
     };
-    let entry =
-        Pending { pc: Pc(0), state: State::entry(), parent: None, path: None, since_kept: Since::default() };
-    explorer.pending.push(entry);
+    explorer.pending.push(Pending {
+        pc: Pc(0),
+        state: State::entry(),
+        parent: None,
+        path: None,
+        steps: 0,
+        hops: 0,
+    });
     while let Some(path) = explorer.pending.pop() {
         if let Err(failure) = explorer.follow(path) {
             return Err((failure, explorer.stats));
@@ -117,7 +143,7 @@ impl Explorer<'_, '_> {
                 }
                 Err(stop) => {
                     let decisions = self.decisions_up_to(path.path);
-                    return Err(Failure { stop, pc: path.pc, decisions });
+                    return Err(Failure { stop, pc: path.pc, decisions, steps: path.steps });
                 }
             }
         }
@@ -126,15 +152,19 @@ impl Explorer<'_, '_> {
     /// One instruction; `false` when the path ends.
     fn advance(&mut self, path: &mut Pending) -> Check<bool> {
         self.stats.insns_processed += 1;
+        path.steps += 1;
         if self.stats.insns_processed > INSTRUCTION_LIMIT {
             return Err(Fault::TooComplex { processed: self.stats.insns_processed }.into());
         }
         if self.walk.layout.is_meeting_point(path.pc) {
+            path.hops += 1;
             if let Meeting::Covered = self.meet(path)? {
                 return Ok(false);
             }
         }
-        path.since_kept.insns += 1;
+        if self.walk.layout.insn(path.pc).is_some_and(is_jump) {
+            self.jumps += 1;
+        }
         match self.walk.step(&mut path.state, path.pc)? {
             Next::End => Ok(false),
             Next::Goto(pc) => {
@@ -142,13 +172,13 @@ impl Explorer<'_, '_> {
                 Ok(true)
             }
             Next::Fork { taken: (target, state), fall } => {
-                path.since_kept.jumps += 1;
                 let waiting = Pending {
                     pc: target,
                     state: *state,
                     parent: path.parent,
                     path: Some(self.decide(path.path, true)),
-                    since_kept: path.since_kept,
+                    steps: path.steps,
+                    hops: path.hops,
                 };
                 if let Some(parent) = path.parent {
                     self.kept[parent as usize].open += 1;
@@ -167,32 +197,50 @@ impl Explorer<'_, '_> {
 
     /// Compares with the states kept here, and perhaps keeps this one.
     fn meet(&mut self, path: &mut Pending) -> Check<Meeting> {
-        let here = self.by_pc.entry(path.pc.0).or_default();
         // Keeping every state would cost more than it saves.
-        let mut keep = path.since_kept.jumps >= 2 && path.since_kept.insns >= 8;
-        for &id in here.iter().rev() {
-            let kept = &self.kept[id as usize];
+        let jumps = self.jumps - self.last_kept.jumps;
+        let insns = self.stats.insns_processed - self.last_kept.insns;
+        let long = path.hops > LONG_PATH;
+        let mut keep = long || jumps >= 2 && insns >= 8;
+        let here = self.by_pc.entry(path.pc.0).or_default();
+        let mut covered = false;
+        let mut at = here.len();
+        while at > 0 {
+            at -= 1;
+            let id = here[at];
+            let kept = &mut self.kept[id as usize];
             if kept.open > 0 {
                 if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Same) {
                     return Err(Fault::InfiniteLoop { pc: path.pc }.into());
                 }
                 // Around a short loop nothing is gained by keeping each turn.
-                if path.since_kept.jumps < 20 && path.since_kept.insns < 100 {
+                if !long && jumps < 20 && insns < 100 {
                     keep = false;
                 }
-                continue;
+            } else if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Covers) {
+                kept.hits += 1;
+                covered = true;
+                break;
             }
-            if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Covers) {
-                return Ok(Meeting::Covered);
+            if keep {
+                kept.misses += 1;
             }
+            if kept.is_useless() {
+                here.remove(at);
+            }
+        }
+        if covered {
+            return Ok(Meeting::Covered);
         }
         if keep {
             let id = self.kept.len() as StateId;
             here.push(id);
-            self.kept.push(Kept { state: path.state.clone(), parent: path.parent, open: 1 });
+            let state = path.state.clone();
+            self.kept.push(Kept { state, parent: path.parent, open: 1, hits: 0, misses: 0 });
             self.stats.states += 1;
+            self.last_kept = Progress { insns: self.stats.insns_processed, jumps: self.jumps };
             path.parent = Some(id);
-            path.since_kept = Since::default();
+            path.hops = 0;
         }
         Ok(Meeting::GoOn)
     }
@@ -224,4 +272,17 @@ impl Explorer<'_, '_> {
         decisions.reverse();
         decisions
     }
+}
+
+fn is_jump(insn: &Insn) -> bool {
+    matches!(
+        insn,
+        Insn::Ja { .. }
+            | Insn::Jal { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(_)
+            | Insn::CallX { .. }
+            | Insn::Exit
+    )
 }

@@ -236,7 +236,7 @@ pub enum Fault {
     // -- the program as a whole ------------------------------------------------------------------------------
     /// An instruction that does not decode.
     #[error("{kernel}")]
-    Decode { kernel: String },
+    Decode { at: Pc, kernel: String },
     /// No instructions.
     #[error("no instructions")]
     Empty,

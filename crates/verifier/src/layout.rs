@@ -4,10 +4,12 @@
 //! What is refused here needs no path: an instruction that does not decode, a jump that leaves its function, code
 //! that nothing reaches (Linux checks the same before its own walk).
 
-use belay_isa::{CallTarget, Imm64, Insn, Pc, Reg, Slot, Src, decode};
+use std::collections::BTreeMap;
+
+use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Reg, Slot, Src, decode};
 use belay_object::Program;
 
-use crate::fault::{Check, Fault};
+use crate::fault::{Check, Fault, Stop};
 
 /// A function of the program.
 #[derive(Debug, Clone)]
@@ -48,10 +50,14 @@ impl RegSet {
     }
 }
 
+/// Stands where an instruction does not decode: for the shape of the program it just goes on.
+const GOES_ON: Insn = Insn::Ja { off: 0 };
+
 /// What is known of the program's shape.
 #[derive(Debug)]
 pub(crate) struct Layout {
     insns: Vec<Option<Insn>>,
+    faults: BTreeMap<u32, String>,
     /// Functions by ascending start; the first is the entry.
     pub(crate) functions: Vec<Function>,
     meets: Vec<bool>,
@@ -61,12 +67,13 @@ pub(crate) struct Layout {
 impl Layout {
     /// Decodes the program and checks its shape.
     pub(crate) fn of(program: &Program) -> Check<Layout> {
-        let insns = decode_all(&program.slots)?;
+        let Decoded { insns, faults } = decode_all(&program.slots)?;
         let functions = functions(program, &insns)?;
         let mut layout = Layout {
             meets: vec![false; insns.len()],
             live: vec![RegSet::default(); insns.len()],
             insns,
+            faults,
             functions,
         };
         layout.check_jumps()?;
@@ -79,6 +86,11 @@ impl Layout {
     /// The instruction that starts at `pc`.
     pub(crate) fn insn(&self, pc: Pc) -> Option<&Insn> {
         self.insns.get(pc.index())?.as_ref()
+    }
+
+    /// What is wrong with the instruction at `pc`, if it does not decode: no path may reach it.
+    pub(crate) fn decode_fault(&self, pc: Pc) -> Option<&String> {
+        self.faults.get(&pc.0)
     }
 
     /// Number of slots.
@@ -193,19 +205,40 @@ impl Layout {
     }
 }
 
-fn decode_all(slots: &[Slot]) -> Check<Vec<Option<Insn>>> {
+/// The decoded instructions by slot, and what is wrong with those that only a path may complain of.
+struct Decoded {
+    insns: Vec<Option<Insn>>,
+    faults: BTreeMap<u32, String>,
+}
+
+fn decode_all(slots: &[Slot]) -> Check<Decoded> {
     if slots.is_empty() {
         return Err(Fault::Empty.into());
     }
     let mut insns = vec![None; slots.len()];
+    let mut faults = BTreeMap::new();
     let mut at = 0;
     while at < slots.len() {
-        let insn =
-            decode(slots, Pc(at as u32)).map_err(|error| Fault::Decode { kernel: error.to_string() })?;
-        insns[at] = Some(insn);
-        at += insn.slots() as usize;
+        // Linux finds some faults by a scan of the whole program, others only where a path meets them.
+        match decode(slots, Pc(at as u32)) {
+            Ok(insn) => {
+                insns[at] = Some(insn);
+                at += insn.slots() as usize;
+            }
+            Err(error) if matches!(error.kind, DecodeErrorKind::IgnoredField { .. }) => {
+                return Err(Stop::unsupported("an instruction field that Linux ignores"));
+            }
+            Err(error) if error.kind.found_by_scan() => {
+                return Err(Fault::Decode { at: error.pc, kernel: error.to_string() }.into());
+            }
+            Err(error) => {
+                insns[at] = Some(GOES_ON);
+                faults.insert(at as u32, error.to_string());
+                at += 1;
+            }
+        }
     }
-    Ok(insns)
+    Ok(Decoded { insns, faults })
 }
 
 /// Functions start at the entry and wherever a local call or a function's address points.

@@ -101,13 +101,13 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Walks from the entry by these decisions, up to the instruction that failed.
-pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], limit: u64) -> Vec<Event> {
+/// Walks from the entry by these decisions, `steps` instructions far: up to the one that failed.
+pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], steps: u64) -> Vec<Event> {
     let mut state = State::entry();
     let mut pc = Pc(0);
     let mut decisions = decisions.iter();
     let mut events = Vec::new();
-    for _ in 0..limit {
+    for _ in 1..steps {
         let before = state.clone();
         let Ok(next) = walk.step(&mut state, pc) else { break };
         let at = pc;

@@ -72,6 +72,8 @@ pub(crate) enum Pointer {
     },
     /// A view of a socket.
     Socket(SockKind),
+    /// A kernel structure of that name, by BTF.
+    Btf(&'static str),
     /// `struct bpf_flow_keys`.
     FlowKeys,
     /// Buffer of a writable raw tracepoint.
@@ -220,7 +222,11 @@ impl Value {
                 Pointer::Packet(_) => "pkt",
                 Pointer::PacketMeta(_) => "pkt_meta",
                 Pointer::PacketEnd => "pkt_end",
+                // What a map of maps gives is called a value until it is checked for NULL.
+                Pointer::Map(_) if self.nullable => "map_value",
                 Pointer::Map(_) => "map_ptr",
+                Pointer::Btf(_) if self.nullable => return "ptr_or_null_".to_string(),
+                Pointer::Btf(_) => "ptr_",
                 Pointer::MapValue(_) => "map_value",
                 Pointer::MapKey(_) => "map_key",
                 Pointer::Memory { record: true, .. } => "ringbuf_mem",

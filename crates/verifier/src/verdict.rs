@@ -6,7 +6,7 @@ use belay_isa::Pc;
 use belay_object::{Attach, MapDef, Object, Program};
 use belay_spec::Release;
 
-use crate::explore::{INSTRUCTION_LIMIT, Stats, explore};
+use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Code, Fault, Stop};
 use crate::layout::Layout;
 use crate::replay::{Event, EventKind, Loss, replay};
@@ -96,7 +96,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
     let mut walk = Walk::new(program, maps, &layout, hook, options.release, gpl);
     match explore(&mut walk).and_then(|stats| match check_stack_depth(&walk) {
         Ok(()) => Ok(stats),
-        Err(stop) => Err((crate::explore::Failure { stop, pc: Pc(0), decisions: Vec::new() }, stats)),
+        Err(stop) => Err((Failure { stop, pc: Pc(0), decisions: Vec::new(), steps: 0 }, stats)),
     }) {
         Ok(stats) => {
             let touches = walk.touches;
@@ -109,7 +109,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
                 Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
                 Stop::Fault(fault) => {
                     let mut again = Walk::new(program, maps, &layout, hook, options.release, gpl);
-                    let events = replay(&mut again, &failure.decisions, INSTRUCTION_LIMIT);
+                    let events = replay(&mut again, &failure.decisions, failure.steps);
                     let code = code_of(&fault, &events);
                     Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events }))
                 }
@@ -126,6 +126,7 @@ fn without_path(stop: Stop) -> Verdict {
         Stop::Fault(fault) => {
             let pc = match *fault {
                 Fault::JumpRange { from, .. } => from,
+                Fault::Decode { at, .. } => at,
                 Fault::JumpMiddle { to } => to,
                 Fault::Unreachable { pc } => pc,
                 _ => Pc(0),

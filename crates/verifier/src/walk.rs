@@ -29,6 +29,14 @@ pub(crate) enum Next {
     End,
 }
 
+/// Marks an index as that of a map's inner map.
+const INNER_MAP: u32 = 1 << 31;
+
+/// The index under which the verifier knows the maps inside the map of that index.
+pub(crate) fn inner_map(index: u32) -> u32 {
+    index | INNER_MAP
+}
+
 /// What all paths of one program share.
 pub(crate) struct Walk<'p> {
     pub(crate) program: &'p Program,
@@ -75,11 +83,12 @@ impl<'p> Walk<'p> {
         self.next_id
     }
 
-    /// The map of that index.
+    /// The map of that index; of an index from [`inner_map`], the template of its inner map.
     pub(crate) fn map(&self, index: u32) -> Check<&'p MapDef> {
-        self.maps.get(index as usize).ok_or_else(|| {
-            Fault::Program { kernel: format!("fd {index} is not pointing to valid bpf_map") }.into()
-        })
+        let outer = self.maps.get((index & !INNER_MAP) as usize);
+        let map = if index & INNER_MAP == 0 { outer } else { outer.and_then(|map| map.inner.as_deref()) };
+        let kernel = || format!("fd {index} is not pointing to valid bpf_map");
+        map.ok_or_else(|| Fault::Program { kernel: kernel() }.into())
     }
 
     /// A register that holds something.
@@ -105,6 +114,9 @@ impl<'p> Walk<'p> {
         let Some(&insn) = self.layout.insn(pc) else {
             return Err(Fault::JumpRange { from: pc, to: i64::from(pc.0) }.into());
         };
+        if let Some(kernel) = self.layout.decode_fault(pc) {
+            return Err(Fault::Decode { at: pc, kernel: kernel.clone() }.into());
+        }
         match insn {
             Insn::Alu { op, width, dst, src } => self.alu(state, op, width, dst, src)?,
             Insn::Neg { width, dst } => {
@@ -123,7 +135,7 @@ impl<'p> Walk<'p> {
             Insn::Load { size, signed, dst, base, off } => {
                 self.readable(state, base)?;
                 self.writable(dst)?;
-                let at = At { pc, base, off: i64::from(off), size };
+                let at = At { pc, base, off: i64::from(off), size, signed, aligned: false };
                 let value = self.access(state, at, Action::Load)?;
                 let value = if signed && value.is_scalar() {
                     Value::number(value.scalar.extend_loaded(size, true))
@@ -141,10 +153,12 @@ impl<'p> Walk<'p> {
                     Src::Reg(reg) => Action::StoreReg(reg),
                     Src::Imm(imm) => Action::StoreImm(imm),
                 };
-                self.access(state, At { pc, base, off: i64::from(off), size }, action)?;
+                let at = At { pc, base, off: i64::from(off), size, signed: false, aligned: false };
+                self.access(state, at, action)?;
             }
             Insn::Atomic { op, size, base, off, src } => {
-                self.atomic(state, op, At { pc, base, off: i64::from(off), size }, src)?;
+                let at = At { pc, base, off: i64::from(off), size, signed: false, aligned: true };
+                self.atomic(state, op, at, src)?;
             }
             Insn::LoadImm64 { dst, value } => {
                 self.writable(dst)?;
@@ -175,7 +189,9 @@ impl<'p> Walk<'p> {
             Insn::Call(CallTarget::Kfunc { .. }) => {
                 return Err(Stop::unsupported("kernel functions (kfuncs)"));
             }
-            Insn::CallX { .. } => return Err(Fault::Decode { kernel: "unknown opcode 8d".into() }.into()),
+            Insn::CallX { .. } => {
+                return Err(Fault::Decode { at: pc, kernel: "unknown opcode 8d".into() }.into());
+            }
             Insn::AddrSpaceCast { .. } => return Err(Stop::unsupported("address space casts (arenas)")),
             Insn::LoadAcquire { .. } | Insn::StoreRelease { .. } => {
                 return Err(Stop::unsupported("load-acquire and store-release"));
@@ -195,7 +211,8 @@ impl<'p> Walk<'p> {
             Imm64::MapValue(index, off) | Imm64::MapIndexValue(index, off) => {
                 let map = self.map(index as u32)?;
                 let (off, size) = (off as u32, map.value_size);
-                if map.kind.0 != 2 || off >= size {
+                let direct = map.kind.rules().is_some_and(|rules| rules.direct_values);
+                if !direct || off >= size {
                     let kernel = format!("invalid access to map value pointer, value_size={size} off={off}");
                     return Err(Fault::Program { kernel }.into());
                 }

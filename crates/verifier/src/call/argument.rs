@@ -7,11 +7,11 @@ use belay_spec::{Arg, ArgKind, Helper, SizeRule, SockKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::memory::MAX_VARIABLE_OFFSET;
-use crate::scalar::Tnum;
 use crate::state::{Byte, Stack, State};
 use crate::value::{Ghost, Kind, Pointer, Value};
 use crate::walk::Walk;
 
+use super::result::is_socket_structure;
 use super::{ARGUMENTS, Arguments, is_sized_memory};
 
 impl Walk<'_> {
@@ -27,23 +27,37 @@ impl Walk<'_> {
         if arg.kind == ArgKind::Any {
             return Ok(());
         }
+        if arg.kind == ArgKind::Zero {
+            let kernel = format!("{}() doesn't support non-zero flags", helper.short_name());
+            return if value.is_null() { Ok(()) } else { Err(Fault::ArgumentSize { reg, kernel }.into()) };
+        }
         if is_packet_bytes(&value) && !self.hook.packet_reaches(helper) {
             return Err(Fault::PacketToHelper { reg }.into());
         }
         if arg.nullable && value.is_null() {
             return Ok(());
         }
+        let arg = &self.resolved(arg, told)?;
         self.check_type(state, arg, reg, &value)?;
         self.check_reference(arg, reg, &value, told)?;
         self.check_contents(state, helper, arg, reg, &value, told)
     }
 
+    /// What a map's value must be depends on the map: of a socket map it is a socket.
+    fn resolved(&self, arg: &Arg, told: &Arguments) -> Check<Arg> {
+        let Some(map) = told.map else { return Ok(*arg) };
+        match self.map(map)?.kind.resolve(arg.kind) {
+            Some(kind) => Ok(Arg { kind, ..*arg }),
+            None => Err(Fault::Program { kernel: "invalid arg_type for sockmap/sockhash".into() }.into()),
+        }
+    }
+
     /// Is it the right kind of thing at all?
     fn check_type(&self, state: &State, arg: &Arg, reg: Reg, value: &Value) -> Check {
-        let expected = expected_types(arg.kind).join(", ");
-        if expected.is_empty() || matches_kind(arg, value) {
+        if matches_kind(arg, value) {
             return Ok(());
         }
+        let expected = arg.kind.expected(self.release).unwrap_or("scalar").to_string();
         let found = value.type_name();
         if value.nullable && matches_kind(arg, &Value { nullable: false, ..*value }) {
             return Err(Fault::MaybeNullArgument { reg, found, expected, releases: arg.releases }.into());
@@ -115,6 +129,8 @@ impl Walk<'_> {
     ) -> Check {
         match arg.kind {
             ArgKind::Any
+            | ArgKind::Scalar
+            | ArgKind::Zero
             | ArgKind::Context
             | ArgKind::SockCommon
             | ArgKind::Socket
@@ -145,11 +161,11 @@ impl Walk<'_> {
             }
             ArgKind::FixedIn { size, aligned } => {
                 self.helper_memory(state, reg, value, size, Direction::Read)?;
-                if aligned { check_alignment(value, size) } else { Ok(()) }
+                self.argument_alignment(value, size, aligned)
             }
             ArgKind::FixedOut { size, aligned } | ArgKind::FixedInOut { size, aligned } => {
                 self.helper_memory(state, reg, value, size, Direction::Write)?;
-                if aligned { check_alignment(value, size) } else { Ok(()) }
+                self.argument_alignment(value, size, aligned)
             }
             ArgKind::AllocSize => {
                 let Some(size) = value.as_constant() else {
@@ -159,6 +175,13 @@ impl Walk<'_> {
                 Ok(())
             }
             _ => Err(Stop::unsupported(format!("an argument of `{}` ({:?})", helper.name, arg.kind))),
+        }
+    }
+
+    fn argument_alignment(&self, value: &Value, size: u32, aligned: bool) -> Check {
+        match value.as_pointer() {
+            Some(pointer) if aligned => self.check_alignment(value, pointer, 0, size),
+            _ => Ok(()),
         }
     }
 
@@ -215,7 +238,6 @@ impl Walk<'_> {
     ) -> Check {
         let off = i64::from(value.off);
         match value.as_pointer() {
-            Some(Pointer::Stack { .. }) if size == 0 => Ok(()),
             Some(Pointer::Stack { frame }) => {
                 self.stack_for_helper(state, reg, value, frame, size, direction)
             }
@@ -237,16 +259,6 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-fn check_alignment(value: &Value, size: u32) -> Check {
-    let Some(Pointer::Stack { .. }) = value.as_pointer() else { return Ok(()) };
-    let offset = value.scalar.tnum().add(Tnum::constant(i64::from(value.off) as u64));
-    if offset.is_aligned(u64::from(size)) {
-        return Ok(());
-    }
-    let off = format!("{}+{}+0", value.scalar.tnum(), value.off);
-    Err(Fault::Misaligned { what: "stack ", off, size }.into())
 }
 
 /// The number that lies in memory, when the verifier knows it: a constant spilled to the stack.
@@ -274,7 +286,7 @@ fn matches_kind(arg: &Arg, value: &Value) -> bool {
     }
     let pointer = match value.kind {
         Kind::Pointer(pointer) => pointer,
-        Kind::Scalar => return matches!(arg.kind, ArgKind::Size(_) | ArgKind::AllocSize),
+        Kind::Scalar => return matches!(arg.kind, ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize),
         Kind::Uninit => return false,
     };
     match arg.kind {
@@ -297,36 +309,15 @@ fn matches_kind(arg: &Arg, value: &Value) -> bool {
                 | Pointer::MapValue(_)
                 | Pointer::Memory { .. }
         ),
-        ArgKind::SockCommon | ArgKind::BtfSockCommon => matches!(pointer, Pointer::Socket(_)),
+        ArgKind::SockCommon => matches!(pointer, Pointer::Socket(_)),
+        ArgKind::BtfSockCommon => match pointer {
+            Pointer::Btf(name) => is_socket_structure(name),
+            pointer => matches!(pointer, Pointer::Socket(_)),
+        },
         ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
         ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory { record: true, .. }),
-        ArgKind::Size(_) | ArgKind::AllocSize => false,
+        ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
         // Kinds that are not modelled are refused as such where their contents are checked.
         _ => true,
-    }
-}
-
-/// The types that an argument takes, as the kernel's log lists them.
-fn expected_types(kind: ArgKind) -> &'static [&'static str] {
-    match kind {
-        ArgKind::Context => &["ctx"],
-        ArgKind::Map => &["map_ptr"],
-        ArgKind::MapKey
-        | ArgKind::MapValue
-        | ArgKind::MapValueOut
-        | ArgKind::MemIn
-        | ArgKind::MemOut
-        | ArgKind::MemInOut
-        | ArgKind::FixedIn { .. }
-        | ArgKind::FixedOut { .. }
-        | ArgKind::FixedInOut { .. } => {
-            &["fp", "pkt", "pkt_meta", "map_key", "map_value", "mem", "ringbuf_mem", "buf", "trusted_ptr_"]
-        }
-        ArgKind::SockCommon => &["sock_common", "sock", "tcp_sock", "xdp_sock"],
-        ArgKind::BtfSockCommon => &["sock_common", "sock", "tcp_sock", "xdp_sock", "ptr_", "trusted_ptr_"],
-        ArgKind::Socket => &["sock"],
-        ArgKind::RingbufRecord => &["ringbuf_mem"],
-        ArgKind::Size(_) | ArgKind::AllocSize => &["scalar"],
-        _ => &[],
     }
 }

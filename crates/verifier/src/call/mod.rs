@@ -82,7 +82,7 @@ impl Walk<'_> {
     fn check_map_kind(&self, helper: &Helper, told: &Arguments) -> Check {
         let Some(map) = told.map else { return Ok(()) };
         let kind = self.map(map)?.kind;
-        if allows(kind, helper) {
+        if self.hook.allows_on_map(helper, kind) {
             return Ok(());
         }
         Err(Fault::MapKind { kind: kind.0, name: helper.name, id: helper.id }.into())
@@ -123,8 +123,4 @@ pub(crate) fn scratch_caller_saved(state: &mut State) {
 /// Whether the argument is memory whose size the next argument gives.
 fn is_sized_memory(arg: &Arg) -> bool {
     matches!(arg.kind, ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut)
-}
-
-fn allows(_kind: belay_spec::MapKind, _helper: &Helper) -> bool {
-    true
 }

@@ -1,13 +1,13 @@
 //! What a helper call leaves in `r0`.
 
 use belay_isa::Pc;
-use belay_spec::{Helper, MapKind, Ret, SockKind};
+use belay_spec::{Element, Helper, MapKind, Resource, Ret, Rule};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::value::{Ghost, Pointer, RefId, Value};
-use crate::walk::Walk;
+use crate::walk::{Walk, inner_map};
 
 use super::Arguments;
 
@@ -30,12 +30,13 @@ impl Walk<'_> {
                 let max = told.size_max.and_then(|max| i64::try_from(max).ok()).unwrap_or(i64::MAX);
                 return Ok(Value::number(Scalar::signed_range(-MAX_ERRNO, max)));
             }
-            Ret::MapValue { nullable } => self.map_lookup_result(told, nullable)?,
+            Ret::MapValue { nullable } => return self.map_value_result(state, pc, told, nullable),
             Ret::Socket { kind, nullable } => (Pointer::Socket(kind), nullable),
             Ret::AllocMem { nullable } => {
                 let size = told.alloc_size.unwrap_or(0);
                 (Pointer::Memory { size, record: true }, nullable)
             }
+            Ret::Btf { name, nullable } if is_socket_structure(name) => (Pointer::Btf(name), nullable),
             Ret::DynptrMem { .. } | Ret::Btf { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
                 return Err(Stop::unsupported(format!("the result of `{}`", helper.name)));
             }
@@ -48,32 +49,59 @@ impl Walk<'_> {
             value.reference = told.reference;
             value.ghost = told.reference.map_or(Ghost::None, Ghost::View);
         }
-        if let Some(resource) = helper.effects.acquires {
-            // One id for both: a NULL result means that nothing was acquired.
-            let id = self.fresh_id();
-            state.references.acquire(RefId(id), resource, pc);
-            value.reference = Some(RefId(id));
-            value.id = id;
-        }
-        Ok(value)
+        Ok(match helper.effects.acquires {
+            Some(resource) => self.acquired(state, pc, value, resource),
+            None => value,
+        })
+    }
+
+    /// The pointer, carrying a new obligation. One id for both: a NULL result means that nothing was acquired.
+    fn acquired(&mut self, state: &mut State, pc: Pc, value: Value, resource: Resource) -> Value {
+        let id = self.fresh_id();
+        state.references.acquire(RefId(id), resource, pc);
+        Value { reference: Some(RefId(id)), id, ..value }
     }
 
     /// A look-up gives the map's value; in some kinds of map the value is itself an object.
-    fn map_lookup_result(&self, told: &Arguments, nullable: bool) -> Check<(Pointer, bool)> {
+    fn map_value_result(
+        &mut self,
+        state: &mut State,
+        pc: Pc,
+        told: &Arguments,
+        nullable: bool,
+    ) -> Check<Value> {
         let Some(map) = told.map else {
             return Err(Fault::Program { kernel: "kernel subsystem misconfigured verifier".into() }.into());
         };
         let def = self.map(map)?;
-        match def.kind {
-            MapKind(12) | MapKind(13) => Err(Stop::unsupported("maps of maps")),
-            MapKind(15) | MapKind(18) => Err(Stop::unsupported("look-ups in socket maps")),
-            MapKind(17) => Ok((Pointer::Socket(SockKind::XdpSock), nullable)),
-            MapKind(2) | MapKind(6) => {
-                let in_bounds = told.known_key.is_some_and(|key| key < u64::from(def.max_entries));
-                let decided = in_bounds && self.release.has(belay_spec::Rule::ImmediateContextStores);
-                Ok((Pointer::MapValue(map), nullable && !decided))
-            }
-            _ => Ok((Pointer::MapValue(map), nullable)),
+        let (pointer, acquires) = match def.kind.rules().map(|rules| rules.element) {
+            Some(Element::Socket { view, acquires }) => (Pointer::Socket(view), acquires),
+            Some(Element::Map) => (Pointer::Map(inner_map(map)), false),
+            // Storages have no elements to look up, but helpers of their own that give the value.
+            _ => (Pointer::MapValue(map), false),
+        };
+        let in_array = matches!(def.kind, MapKind::ARRAY | MapKind::PERCPU_ARRAY)
+            && told.known_key.is_some_and(|key| key < u64::from(def.max_entries));
+        if !nullable || in_array && self.release.has(Rule::ConstantKeyNotNull) {
+            return Ok(Value::pointer(pointer));
         }
+        let value = Value::pointer(pointer).maybe(self.fresh_id());
+        Ok(if acquires { self.acquired(state, pc, value, Resource::Socket) } else { value })
     }
+}
+
+/// The kernel structures that begin with a `struct sock_common`: they pass as sockets.
+pub(super) fn is_socket_structure(name: &str) -> bool {
+    matches!(
+        name,
+        "tcp_sock"
+            | "tcp6_sock"
+            | "tcp_timewait_sock"
+            | "tcp_request_sock"
+            | "udp6_sock"
+            | "unix_sock"
+            | "mptcp_sock"
+            | "sock"
+            | "sock_common"
+    )
 }

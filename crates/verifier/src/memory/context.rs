@@ -24,6 +24,9 @@ impl Walk<'_> {
         let Ok(off) = i32::try_from(at.off) else { return Err(refused.into()) };
         let kind =
             self.hook.context_access(self.release, off, size, action.context_access()).ok_or(refused)?;
+        if at.signed && kind != FieldKind::Scalar {
+            return Err(Fault::ContextField { off: at.off, size, direction: action.direction() }.into());
+        }
         Ok(match kind {
             FieldKind::Scalar => Value::unknown(),
             FieldKind::Packet => Value::pointer(Pointer::Packet(PacketRange::Known(0))),

@@ -15,8 +15,8 @@ pub(crate) use stack::width_of;
 use belay_isa::{Pc, Reg, Size};
 use belay_spec::Access;
 
-use crate::fault::{Check, Direction, Fault};
-use crate::scalar::Scalar;
+use crate::fault::{Check, Direction, Fault, Stop};
+use crate::scalar::{Scalar, Tnum};
 use crate::state::State;
 use crate::value::{Ghost, Kind, Pointer, Value};
 use crate::verified::Touch;
@@ -59,6 +59,10 @@ pub(crate) struct At {
     pub(crate) base: Reg,
     pub(crate) off: i64,
     pub(crate) size: Size,
+    /// A sign-extending load: of no use for pointers.
+    pub(crate) signed: bool,
+    /// Must be aligned whatever the machine (atomics).
+    pub(crate) aligned: bool,
 }
 
 impl Walk<'_> {
@@ -73,6 +77,9 @@ impl Walk<'_> {
         if base.nullable {
             let found = base.type_name();
             return Err(Fault::MaybeNullAccess { reg: at.base, found }.into());
+        }
+        if at.aligned {
+            self.check_alignment(&base, pointer, at.off, size)?;
         }
         self.note_touch(at, pointer)?;
         let loaded = match pointer {
@@ -104,15 +111,34 @@ impl Walk<'_> {
             }
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
             Pointer::FlowKeys => self.flow_keys_access(at, off, size)?,
-            Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::Map(_) | Pointer::PacketEnd => {
+            Pointer::Btf(name) => return Err(Stop::unsupported(format!("fields of `struct {name}`"))),
+            Pointer::Map(_) => return Err(Stop::unsupported("fields of `struct bpf_map`")),
+            Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::PacketEnd => {
                 return Err(self.not_memory(state, at.base, &base));
             }
         };
         Ok(narrowed(loaded, at.size))
     }
 
+    /// The stack is always accessed aligned, other memory where the instruction demands it.
+    pub(crate) fn check_alignment(&self, base: &Value, pointer: Pointer, off: i64, size: u32) -> Check {
+        let offset = base.scalar.tnum().add(Tnum::constant((i64::from(base.off) + off) as u64));
+        if size <= 1 || offset.is_aligned(u64::from(size)) {
+            return Ok(());
+        }
+        let what = match pointer {
+            Pointer::Stack { .. } => "stack ",
+            Pointer::MapValue(_) => "value ",
+            Pointer::MapKey(_) => "key ",
+            Pointer::Context => "context ",
+            _ => "",
+        };
+        let off = format!("{}+{}+{}", base.scalar.tnum(), base.off, off);
+        Err(Fault::Misaligned { what, off, size }.into())
+    }
+
     /// The fault of following something that is no memory: plainly wrong, or taken away by a call.
-    pub(crate) fn not_memory(&self, state: &State, reg: Reg, value: &Value) -> crate::fault::Stop {
+    pub(crate) fn not_memory(&self, state: &State, reg: Reg, value: &Value) -> Stop {
         let fault = Fault::NotMemory { reg, found: value.type_name() };
         match self.lost_ghost(state, value) {
             Ghost::None => fault.into(),

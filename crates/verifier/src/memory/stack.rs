@@ -7,9 +7,9 @@
 use belay_isa::{Reg, Size};
 
 use crate::fault::{Check, Direction, Fault};
-use crate::scalar::{Scalar, Tnum};
+use crate::scalar::Scalar;
 use crate::state::{Byte, SLOT_SIZE, STACK_SIZE, Slot, Stack, State};
-use crate::value::Value;
+use crate::value::{Pointer, Value};
 use crate::walk::Walk;
 
 use super::region::MAX_VARIABLE_OFFSET;
@@ -35,11 +35,7 @@ impl Walk<'_> {
     ) -> Check<Value> {
         let size = at.size.bytes();
         let off = at.off + i64::from(base.off);
-        let offset = base.scalar.tnum().add(Tnum::constant(off as u64));
-        if size > 1 && !offset.is_aligned(u64::from(size)) {
-            let off = format!("{}+{}+{}", base.scalar.tnum(), base.off, at.off);
-            return Err(Fault::Misaligned { what: "stack ", off, size }.into());
-        }
+        self.check_alignment(base, Pointer::Stack { frame }, at.off, size)?;
         let span = self.stack_span(at.base, base, off, size, action.direction())?;
         self.grow_stack(state, frame, span.min);
         match action {
@@ -82,7 +78,7 @@ impl Walk<'_> {
             max: high + off + i64::from(size),
             fixed: base.scalar.as_constant().is_some(),
         };
-        if span.min < -STACK_SIZE || span.max > 0 || span.min >= 0 && size > 0 {
+        if span.min < -STACK_SIZE || span.max > 0 || span.min >= 0 {
             return Err(if span.fixed {
                 Fault::StackBounds { reg, direction, off: span.min, size }.into()
             } else {
@@ -157,7 +153,7 @@ impl Walk<'_> {
                 if size != Size::DW || span.min % SLOT_SIZE as i64 != 0 {
                     return Err(Fault::SpillSize { reg }.into());
                 }
-                let to_stack = matches!(value.as_pointer(), Some(crate::value::Pointer::Stack { .. }));
+                let to_stack = matches!(value.as_pointer(), Some(Pointer::Stack { .. }));
                 if to_stack && usize::from(frame) != running {
                     return Err(Fault::StackPointerEscapes.into());
                 }
