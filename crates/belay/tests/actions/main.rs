@@ -54,8 +54,14 @@ fn differences(
 }
 
 #[test]
-fn belay_does_what_the_records_say() {
-    let differing = differences(simulated::run, record::compare);
+fn the_interpreter_does_what_the_records_say() {
+    let differing = differences(simulated::interpreted, record::compare);
+    assert!(differing.is_empty(), "{differing}");
+}
+
+#[test]
+fn the_checked_interpreter_does_what_the_records_say() {
+    let differing = differences(simulated::checked, record::compare);
     assert!(differing.is_empty(), "{differing}");
 }
 
