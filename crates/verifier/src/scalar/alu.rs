@@ -38,6 +38,28 @@ impl<W: Wide> ScalarOf<W> {
         }
     }
 
+    /// The variable part of `pointer += number`, where `self` is that of the pointer.
+    ///
+    /// Linux computes it apart from numbers: the lower half is derived from the register, not added, and an unsigned
+    /// range of which any end wraps is forgotten.
+    pub fn pointer_plus(&self, number: &Self) -> Self {
+        let wraps = self.full.umax.overflowing_add(number.full.umax).1;
+        Self::pointer_moved(self.tnum.add(number.tnum), self.full.add(&number.full), wraps)
+    }
+
+    /// The variable part of `pointer -= number`, as in [`ScalarOf::pointer_plus`].
+    pub fn pointer_minus(&self, number: &Self) -> Self {
+        let wraps = self.full.umin < number.full.umax;
+        Self::pointer_moved(self.tnum.sub(number.tnum), self.full.sub(&number.full), wraps)
+    }
+
+    fn pointer_moved(bits: Tnum<W>, mut full: Bounds<W>, wraps: bool) -> Self {
+        if wraps {
+            (full.umin, full.umax) = (W::ZERO, W::MAX);
+        }
+        Self::from_parts(bits, full, Bounds::UNKNOWN).checked()
+    }
+
     /// The two values that Linux follows one by one through `dst &= src` and `dst |= src`, instead of their join.
     ///
     /// A register (or lower half) that is all zeros or all ones, as an arithmetic shift by the width less one makes it,

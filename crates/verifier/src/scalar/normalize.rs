@@ -75,13 +75,10 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// The lower half's range narrows both ends of the register's: an end keeps its upper half and takes the lower
-    /// half's bound for its own.
+    /// half's bound for its own. The half's unsigned range will do: where the signed one is a range in unsigned order
+    /// too, it has already been learnt from.
     fn full_from_low(&mut self) {
         self.full.clamp_ends(self.low.umin, self.low.umax);
-        let (smin, smax) = (W::Half::of_signed(self.low.smin), W::Half::of_signed(self.low.smax));
-        if smin <= smax {
-            self.full.clamp_ends(smin, smax);
-        }
         self.sign_extension_without_sign();
     }
 

@@ -71,6 +71,12 @@ proptest! {
     }
 
     #[test]
+    fn pointer_arithmetic_keeps_the_result((a, x) in scalar(), (b, y) in scalar()) {
+        prop_assert!(a.pointer_plus(&b).contains(x.wrapping_add(y)));
+        prop_assert!(a.pointer_minus(&b).contains(x.wrapping_sub(y)));
+    }
+
+    #[test]
     fn conversions_keep_the_result((a, x) in scalar()) {
         for width in WIDTHS {
             prop_assert!(a.neg(width).contains(concrete::neg(width, x)));
