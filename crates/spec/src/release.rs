@@ -14,15 +14,42 @@ pub enum Release {
     V6_18,
 }
 
-/// A behaviour of the kernel's verifier that not every release has.
+/// A behaviour of the kernel's verifier that not every release has. Each was measured with programs that only releases
+/// with the rule load (`tests/facts/rules.json`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Rule {
     /// A constant may be stored to a writable context field (`*(u32 *)(r1 + 8) = 5`), not only a register.
-    /// Measured: 6.1 refuses every such store, 6.12 and 6.18 take it wherever a register is taken.
     ImmediateContextStores,
-    /// A look-up in an array map with a constant key below `max_entries` is known to give a value, not NULL.
+    /// The instructions of cpu v4 exist: sign-extending moves and loads, signed division, unconditional byte swap.
+    /// (`gotol` is older: 6.1 has it.)
+    SignExtension,
+    /// `may_goto` exists.
+    MayGoto,
+    /// `may_goto +0` is allowed.
+    MayGotoNext,
+    /// Load-acquire and store-release exist.
+    AcquireRelease,
+    /// A look-up in an array with a constant key below the number of elements is not NULL. The key must lie at an
+    /// offset of the stack that is a multiple of its slot: `fp-8`, not `fp-4` (there, only zeros are known).
     ConstantKeyNotNull,
+    /// `bpf_get_smp_processor_id` is below the number of CPUs.
+    CpuNumberBounded,
+    /// A narrow load of a wider number on the stack keeps what is known of its low bytes.
+    NarrowFills,
+    /// A comparison of two registers is decided by their ranges, even if neither is constant.
+    RegisterBranches,
+    /// `!=` with a constant at the edge of a range moves the edge.
+    InequalityNarrows,
+    /// Registers that are copies of each other plus a constant, or copies of 32 bits, learn from comparisons of either.
+    /// (Whole copies did before.)
+    LinkedRegisters,
+    /// Negation keeps ranges.
+    NegationTracked,
+    /// Conversions to a byte order bound the result by its width.
+    ByteSwapTracked,
+    /// Products of ranges that may be negative keep bounds.
+    SignedProducts,
 }
 
 impl Release {
@@ -45,12 +72,29 @@ impl Release {
 }
 
 impl Rule {
-    /// The first release that Belay knows with this rule. (The rule may have come with a release in between.)
+    /// Every rule, with the first release that Belay knows to have it. (It may have come with a release in between.)
+    #[rustfmt::skip]
+    pub const ALL: &[(Rule, Release)] = &[
+        (Rule::ImmediateContextStores,    Release::V6_12),
+        (Rule::SignExtension,             Release::V6_12),
+        (Rule::MayGoto,                   Release::V6_12),
+        (Rule::MayGotoNext,               Release::V6_18),
+        (Rule::AcquireRelease,            Release::V6_18),
+        (Rule::ConstantKeyNotNull,        Release::V6_18),
+        (Rule::CpuNumberBounded,          Release::V6_12),
+        (Rule::NarrowFills,               Release::V6_12),
+        (Rule::RegisterBranches,          Release::V6_12),
+        (Rule::InequalityNarrows,         Release::V6_12),
+        (Rule::LinkedRegisters,           Release::V6_12),
+        (Rule::NegationTracked,           Release::V6_18),
+        (Rule::ByteSwapTracked,           Release::V6_18),
+        (Rule::SignedProducts,            Release::V6_18),
+    ];
+
+    /// The first release that Belay knows to have this rule.
     pub fn since(self) -> Release {
-        match self {
-            Rule::ImmediateContextStores => Release::V6_12,
-            Rule::ConstantKeyNotNull => Release::V6_18,
-        }
+        let row = Rule::ALL.iter().find(|(rule, _)| *rule == self);
+        row.map_or(Release::LATEST, |(_, since)| *since)
     }
 }
 

@@ -5,7 +5,7 @@ mod measured;
 
 use std::collections::BTreeSet;
 
-use belay_spec::{Access, FieldKind, Helper, Hook, Release, ReturnRange, SockKind};
+use belay_spec::{Access, FieldKind, Helper, Hook, Release, ReturnRange, Rule, SockKind};
 use measured::read;
 use serde_json::Value;
 
@@ -134,4 +134,20 @@ fn socket_views_read_what_was_measured() {
         }
         assert!(allowed > 0, "nothing of {} was readable: were the facts read?", view.name());
     }
+}
+
+#[test]
+fn releases_have_the_measured_rules() {
+    let facts = read("rules.json");
+    let facts = facts.as_array().expect("a list");
+    for (rule, since) in Rule::ALL {
+        let programs: Vec<&Value> = facts.iter().filter(|f| f["rule"] == format!("{rule:?}")).collect();
+        assert!(!programs.is_empty(), "{rule:?} was not measured");
+        for (program, release) in programs.iter().flat_map(|p| Release::ALL.map(|r| (p, r))) {
+            let loads = program["loads"][release.to_string()].as_bool().expect("a verdict");
+            assert_eq!(release.has(*rule), loads, "{release} {rule:?} {}", program["about"]);
+            assert_eq!(release.has(*rule), release >= *since, "{release} {rule:?}");
+        }
+    }
+    assert!(facts.iter().all(|f| Rule::ALL.iter().any(|(rule, _)| f["rule"] == format!("{rule:?}"))));
 }

@@ -202,6 +202,9 @@ pub struct Effects {
     pub gpl_only: bool,
     /// May sleep: only sleepable programs may call it.
     pub may_sleep: bool,
+    /// Program types (`enum bpf_prog_type`) in which a call is supported, although more hooks allow the helper:
+    /// elsewhere the kernel says `func bpf_x#N not supported for program type T`. Empty: all.
+    pub supported_in: &'static [u32],
 }
 
 /// A helper function.

@@ -110,6 +110,7 @@ pub(super) const fn h(id: u32, name: &'static str, args: &'static [Arg], ret: Re
         callback: false,
         gpl_only: false,
         may_sleep: false,
+        supported_in: &[],
     };
     Helper { id, name, args, ret, effects }
 }
@@ -152,6 +153,11 @@ impl Helper {
 
     pub(super) const fn sleeps(mut self) -> Helper {
         self.effects.may_sleep = true;
+        self
+    }
+
+    pub(super) const fn only_in(mut self, prog_types: &'static [u32]) -> Helper {
+        self.effects.supported_in = prog_types;
         self
     }
 }

@@ -8,6 +8,11 @@ use super::Resource::{RingbufDynptr, RingbufRecord, Socket};
 use super::notation::*;
 use crate::SockKind::{Sock, SockCommon, TcpSock};
 
+/// `BPF_PROG_TYPE_KPROBE`.
+const KPROBE: u32 = 2;
+/// `BPF_PROG_TYPE_TRACING`.
+const TRACING: u32 = 26;
+
 #[rustfmt::skip]
 pub(super) static HELPERS: &[Helper] = &[
     //  id  name                            arguments                                          result, effects
@@ -183,7 +188,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(170, "bpf_timer_set_callback",        &[TIMER, FUNC],                                    INT).gpl().calls_back(),
     h(171, "bpf_timer_start",               &[TIMER, ANY, ANY],                                INT).gpl(),
     h(172, "bpf_timer_cancel",              &[TIMER],                                          INT).gpl(),
-    h(173, "bpf_get_func_ip",               &[CTX],                                            INT).gpl(),
+    h(173, "bpf_get_func_ip",               &[CTX],                                            INT).gpl().only_in(&[KPROBE, TRACING]),
     h(174, "bpf_get_attach_cookie",         &[CTX],                                            INT),
     h(175, "bpf_task_pt_regs",              &[btf("task_struct")],                             btf_ret("pt_regs")).gpl(),
     h(176, "bpf_get_branch_snapshot",       &[OUT, SIZE0],                                     INT).gpl(),
