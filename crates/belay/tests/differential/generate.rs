@@ -354,9 +354,11 @@ impl Generator<'_> {
             self.line(&format!("r1 = r{context}"));
         }
         self.line("r2 = r10");
-        self.line(&format!("r2 += -{}", self.random.of(&[16, 16, 16, 16, 12, 8])));
+        let off = self.random.of(&[16, 16, 16, 16, 12, 8]);
+        self.line(&format!("r2 += -{off}"));
         self.line("r3 = 12");
-        self.line(&format!("r4 = {}", self.random.of(&[0, -1])));
+        let netns = self.random.of(&[0, -1]);
+        self.line(&format!("r4 = {netns}"));
         self.line("r5 = 0");
         self.line(&format!("call bpf_{helper}"));
         self.after_call(Holds::MaybeSocket);

@@ -43,7 +43,7 @@ fn opinions(text: &str) -> Option<Opinions> {
         }
         Verdict::Unsupported { what, .. } => format!("unsupported: {what}"),
     };
-    let mut loaded = verify_programs(&object, LogLevel::Steps, |p| p.name == program.name).ok()?;
+    let mut loaded = verify_programs(&object, LogLevel::Stats, |p| p.name == program.name).ok()?;
     let kernel = match loaded.programs.pop()?.verdict {
         Answer::Accept(_) => "accept".to_string(),
         Answer::Reject(rejected) => format!("reject: {}", rejected.reason()),
