@@ -314,7 +314,7 @@ fn stores_and_checksums() {
 fn packets_grow_and_shrink_as_in_the_kernel() {
     let Some(netns) = namespace("packets_grow_and_shrink_as_in_the_kernel") else { return };
     let call = |helper: &str, args: &[i64]| -> String {
-        let mut text = format!("r6 = r1\nr1 = r6\n");
+        let mut text = "r6 = r1\nr1 = r6\n".to_owned();
         for (index, arg) in args.iter().enumerate() {
             text += &format!("r{} = {arg}\n", index + 2);
         }
