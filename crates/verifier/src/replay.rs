@@ -4,6 +4,8 @@
 //! reference that is new was acquired here; one that is gone was released, or found to be NULL; one that no register
 //! or slot names any more was lost.
 
+use std::collections::VecDeque;
+
 use belay_isa::{CallTarget, Insn, Pc};
 use belay_spec::Resource;
 
@@ -101,12 +103,25 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// How many instructions of the path are kept: what explains a failure lies near it, and a path may be a million long.
+const PATH_KEPT: usize = 1 << 14;
+
+/// A failing path, walked again.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    /// What happened, in order.
+    pub(crate) events: Vec<Event>,
+    /// The instructions before the failing one, in order: the last of them if there are many.
+    pub(crate) path: Vec<Pc>,
+}
+
 /// Walks from the entry by these decisions, `steps` instructions far: up to the one that failed.
-pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], steps: u64) -> Vec<Event> {
+pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], steps: u64) -> Replayed {
     let mut state = State::entry();
     let mut pc = Pc(0);
     let mut decisions = decisions.iter();
     let mut events = Vec::new();
+    let mut path = VecDeque::new();
     for _ in 1..steps {
         let before = state.clone();
         let Ok(next) = walk.step(&mut state, pc) else { break };
@@ -123,11 +138,15 @@ pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], steps: u64) -> Vec
                 events.push(Event { pc: at, kind: EventKind::Branched { taken } });
             }
         }
+        if path.len() == PATH_KEPT {
+            path.pop_front();
+        }
+        path.push_back(at);
         let insn = walk.layout.insn(at).copied();
         events.extend(what_happened(&before, &state, at, insn));
     }
     tell_return_values(walk, &mut events);
-    events
+    Replayed { events, path: path.into() }
 }
 
 /// Reads off two states what the instruction between them did.

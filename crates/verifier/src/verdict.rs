@@ -9,7 +9,7 @@ use belay_spec::Release;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Code, Fault, Stop};
 use crate::layout::Layout;
-use crate::replay::{Event, EventKind, Loss, replay};
+use crate::replay::{Event, EventKind, Loss, Replayed, replay};
 use crate::stack_depth::check_stack_depth;
 use crate::verified::Verified;
 use crate::walk::Walk;
@@ -65,6 +65,8 @@ pub struct Rejection {
     pub pc: Pc,
     /// What happened on the way, in order.
     pub events: Vec<Event>,
+    /// The instructions walked before `pc`, in order; of a very long path the last ones.
+    pub path: Vec<Pc>,
 }
 
 /// Judges one program of an object.
@@ -109,9 +111,9 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
                 Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
                 Stop::Fault(fault) => {
                     let mut again = Walk::new(program, maps, &layout, hook, options.release, gpl);
-                    let events = replay(&mut again, &failure.decisions, failure.steps);
+                    let Replayed { events, path } = replay(&mut again, &failure.decisions, failure.steps);
                     let code = code_of(&fault, &events);
-                    Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events }))
+                    Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events, path }))
                 }
             };
             (verdict, stats)
@@ -131,7 +133,9 @@ fn without_path(stop: Stop) -> Verdict {
                 Fault::Unreachable { pc } => pc,
                 _ => Pc(0),
             };
-            Verdict::Reject(Box::new(Rejection { code: fault.code(), fault: *fault, pc, events: Vec::new() }))
+            let code = fault.code();
+            let (events, path) = (Vec::new(), Vec::new());
+            Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc, events, path }))
         }
     }
 }

@@ -5,7 +5,6 @@
 //! A kind of map is a file of this module and one line in [`create`]; what kinds have in common is [`storage`].
 
 mod array;
-mod file;
 mod hash;
 mod lpm;
 pub(crate) mod ringbuf;
@@ -20,7 +19,6 @@ use belay_spec::MapKind;
 use crate::errno::Errno;
 use crate::op::Code;
 use array::Array;
-pub use file::FillError;
 use hash::{Hash, Shape};
 use lpm::Lpm;
 use ringbuf::Ring;
@@ -282,7 +280,7 @@ impl Maps {
             maps.add(def)?;
         }
         for map in maps.iter() {
-            maps.link(map)?;
+            maps.fill(map)?;
         }
         Ok(maps)
     }
@@ -306,7 +304,7 @@ impl Maps {
     }
 
     /// Puts the maps that a map of maps starts with into it. (Program arrays are filled with prepared programs.)
-    fn link(&self, map: &Map) -> Result<(), MapError> {
+    fn fill(&self, map: &Map) -> Result<(), MapError> {
         if !map.holds_maps() {
             return Ok(());
         }

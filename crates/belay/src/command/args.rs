@@ -1,0 +1,194 @@
+//! The flag table: every verb, flag and default.
+
+use belay_spec::Release;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Socket-aware BPF, verified
+#[derive(Parser, Debug)]
+#[command(name = "belay", version, about, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit status: 0 accepted or clean, 1 rejected or findings, 2 usage, input or internal error."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Say what a kernel's verifier would say, without a kernel and without root
+    Verify(VerifyArgs),
+    /// Verify a program, then run it on recorded packets with the sockets of a file
+    Run(RunArgs),
+    /// Print the programs of an object with their source lines
+    Disasm(DisasmArgs),
+    /// Explain an error code; without one, list all codes
+    Explain(ExplainArgs),
+    /// Ask the running kernel (needs root)
+    #[command(subcommand)]
+    Kernel(KernelVerb),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum KernelVerb {
+    /// Load an object's programs into the running kernel, and print its verdicts
+    Verify(KernelVerifyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// Objects as clang makes them, or assembly text; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) kernels: Kernels,
+    /// Only the program of this name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+    /// Exit 0 even if a program is rejected
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Kernels {
+    /// Kernel releases to judge by, separated by commas
+    #[arg(long = "kernel", value_name = "RELEASE", value_delimiter = ',', default_value = "6.18")]
+    pub(crate) releases: Vec<Release>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Object as clang makes it, or assembly text; `-` is standard input
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: String,
+    /// Capture to run on: pcap or pcapng, Ethernet
+    #[arg(long, value_name = "PCAP")]
+    pub(crate) packets: String,
+    /// Socket table (docs/sockets.md); without it there are no sockets
+    #[arg(long, value_name = "TOML")]
+    pub(crate) sockets: Option<String>,
+    /// The program to run; needed if the object has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Option<String>,
+    /// The program for packets that leave: those from an address of a device in the socket table
+    #[arg(long, value_name = "NAME")]
+    pub(crate) egress: Option<String>,
+    /// Fill a map from a TOML file (docs/maps.md); may be given several times
+    #[arg(long = "map", value_name = "NAME=FILE")]
+    pub(crate) maps: Vec<String>,
+    /// Do not verify: run in the checked interpreter, and report faults and leaks
+    #[arg(long)]
+    pub(crate) unverified: bool,
+    /// Kernel release to judge by
+    #[arg(long, value_name = "RELEASE", default_value = "6.18")]
+    pub(crate) kernel: Release,
+    /// Exit 0 even if the program is rejected, faults or leaks
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DisasmArgs {
+    /// Object as clang makes it, or assembly text; `-` is standard input
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: String,
+    /// Only the program of this name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// A code, `S0101`
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KernelVerifyArgs {
+    /// Object as clang makes it, or assembly text; `-` is standard input
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: String,
+    /// Only the program of this name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Vec<String>,
+    /// Exit 0 even if a program is rejected
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OutputArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Full, env = "BELAY_FORMAT")]
+    pub(crate) format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<String>,
+    /// Only what is wrong
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// More: instructions beside source lines, times, whole logs
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// When to use colours; `NO_COLOR` and `TERM=dumb` turn `auto` off
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// How a report is printed.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people
+    Full,
+    /// One line a finding
+    Concise,
+    /// One document, with a version
+    Json,
+}
+
+/// When to use colours.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Arguments {
+    /// Whether errors have to be JSON.
+    pub(crate) fn wants_json(&self) -> bool {
+        let output = match &self.verb {
+            Verb::Verify(args) => &args.output,
+            Verb::Run(args) => &args.output,
+            Verb::Disasm(args) => &args.output,
+            Verb::Explain(args) => &args.output,
+            Verb::Kernel(KernelVerb::Verify(args)) => &args.output,
+        };
+        output.format == Format::Json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flag_table_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,96 @@
+//! The two ways to run a program: verified, or under checks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use belay_object::{Object, Program};
+use belay_spec::{MapKind, Release};
+use belay_verifier::Verified;
+use belay_vm::{Checked, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
+
+/// Programs ready to run, by name.
+pub(super) enum Runners {
+    Verified(BTreeMap<String, Interpreter>),
+    Checked(BTreeMap<String, Checked>),
+}
+
+/// What came of one packet.
+pub(super) struct Outcome {
+    /// The program's result; none if it did not run to its end.
+    pub(super) r0: Option<u32>,
+    pub(super) trace: Trace,
+    pub(super) fault: Option<Fault>,
+    pub(super) leaks: Vec<Leak>,
+    /// Why it was not run at all.
+    pub(super) skipped: Option<String>,
+}
+
+impl Outcome {
+    pub(super) fn not_run(why: String) -> Outcome {
+        Outcome { r0: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
+    }
+}
+
+/// What program arrays start with: the array's name, the index, the program's name.
+pub(super) fn array_entries(object: &Object) -> impl Iterator<Item = (&str, u32, &str)> {
+    let arrays = object.maps.iter().filter(|map| map.kind == MapKind::PROG_ARRAY);
+    arrays.flat_map(|map| map.init.iter().map(|init| (map.name.as_str(), init.index, init.target.as_str())))
+}
+
+impl Runners {
+    pub(super) fn verified(
+        proofs: &[Verified],
+        object: &Object,
+        maps: &Arc<Maps>,
+    ) -> Result<Runners, String> {
+        let mut runners = BTreeMap::new();
+        for proof in proofs {
+            let runner = Interpreter::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
+            runners.insert(proof.program().name.clone(), runner);
+        }
+        for (array, index, target) in array_entries(object) {
+            if let Some(runner) = runners.get(target) {
+                runner.install(array, index).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(Runners::Verified(runners))
+    }
+
+    pub(super) fn checked(
+        programs: &[&Program],
+        object: &Object,
+        maps: &Arc<Maps>,
+        release: Release,
+    ) -> Result<Runners, String> {
+        let mut runners = BTreeMap::new();
+        for program in programs {
+            let runner = Checked::new(program, Arc::clone(maps), release).map_err(|e| e.to_string())?;
+            runners.insert(program.name.clone(), runner);
+        }
+        for (array, index, target) in array_entries(object) {
+            if let Some(runner) = runners.get(target) {
+                runner.install(array, index).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(Runners::Checked(runners))
+    }
+
+    /// Runs the program of that name on a packet.
+    pub(super) fn run(&self, name: &str, machine: &mut Machine, packet: &mut Packet) -> Outcome {
+        let missing = || Outcome::not_run(format!("program `{name}` is not prepared"));
+        match self {
+            Runners::Verified(runners) => runners.get(name).map_or_else(missing, |runner| {
+                let run = runner.run(machine, packet);
+                Outcome { r0: Some(run.r0), trace: run.trace, fault: None, leaks: Vec::new(), skipped: None }
+            }),
+            Runners::Checked(runners) => runners.get(name).map_or_else(missing, |runner| {
+                let report = runner.run(machine, packet);
+                let (r0, fault) = match report.result {
+                    Ok(r0) => (Some(r0), None),
+                    Err(fault) => (None, Some(fault)),
+                };
+                Outcome { r0, trace: report.trace, fault, leaks: report.leaks, skipped: None }
+            }),
+        }
+    }
+}

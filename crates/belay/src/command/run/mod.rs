@@ -1,0 +1,226 @@
+//! `belay run`: verify, then run on every packet of a capture, with the sockets of a file.
+//!
+//! A run is deterministic: the program's clock shows the packet's time in the capture (from one second on, as if the
+//! machine had just booted), random numbers start from the same seed for every packet, and there is one CPU.
+
+mod capture;
+mod engine;
+mod fill;
+mod report;
+mod tuple;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use belay_diagnostics::{concise, full, printable};
+use belay_object::{Object, Program};
+use belay_sockets::SocketTable;
+use belay_spec::Hook;
+use belay_verifier::{Options, Verdict, verify as judge};
+use belay_vm::{Clock, Machine, Maps, Packet};
+
+use super::args::{Format, RunArgs};
+use super::verify::{diagnostic, report as program_report};
+use super::{Error, Exit, Output, Streams, input};
+use capture::Captured;
+use engine::Runners;
+use report::{Document, Row, Totals};
+use tuple::Summary;
+
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> {
+    let standard_inputs = [Some(&args.object), Some(&args.packets), args.sockets.as_ref()];
+    if standard_inputs.iter().flatten().filter(|path| **path == "-").count() > 1 {
+        return Err(Error::new("standard input (`-`) can be only one of object, packets and sockets"));
+    }
+    let object = input::object(&args.object, streams)?;
+    let program = input::one_program(&object, args.program.as_deref())?;
+    let egress = args.egress.as_deref().map(|name| input::one_program(&object, Some(name))).transpose()?;
+    let packets = packets(&args.packets, streams)?;
+    let sockets = sockets(args.sockets.as_deref(), streams)?;
+    let maps = Maps::from_defs(&object.maps).map_err(|e| Error::file(&object.path, e))?;
+    for assignment in &args.maps {
+        fill_map(assignment, &object, &maps, streams)?;
+    }
+    let maps = Arc::new(maps);
+
+    let mut document = Document::new(&object, program, args);
+    let mut rejected = Vec::new();
+    let mut proofs = Vec::new();
+    if !args.unverified {
+        for program in needed(&object, program, egress) {
+            let judgement = judge(&object, program, &Options { release: args.kernel });
+            let told = diagnostic(&object, program, &judgement, args.kernel);
+            document.verified.push(program_report(program, &judgement, told.as_ref(), args.kernel));
+            rejected.extend(told);
+            match judgement.verdict {
+                Verdict::Accept(proof) => proofs.push(*proof),
+                Verdict::Reject(_) => {}
+                Verdict::Unsupported { what, pc } => {
+                    let at = pc.map_or_else(String::new, |pc| format!(" at instruction {pc}"));
+                    let how = "; `--unverified` runs it in the checked interpreter";
+                    let name = printable(&program.name);
+                    return Err(Error::file(&object.path, format!("`{name}`: unsupported: {what}{at}{how}")));
+                }
+            }
+        }
+    }
+    if !rejected.is_empty() {
+        return refuse(args, streams, &rejected, document);
+    }
+    let runners = if args.unverified {
+        Runners::checked(&needed(&object, program, egress), &object, &maps, args.kernel)
+    } else {
+        Runners::verified(&proofs, &object, &maps)
+    };
+    let runners = runners.map_err(|e| Error::file(&object.path, e))?;
+    let hosts = Host::of(&sockets);
+    let mut machine = Machine::new(sockets.clone());
+
+    let mut out = Output::open(&args.output, streams)?;
+    let json = args.output.format == Format::Json;
+    let mut totals = Totals::default();
+    let first = packets.first().map_or(0, |packet| packet.time_ns);
+    if !json && !args.output.quiet {
+        out.line(report::header(egress.is_some()))?;
+    }
+    for (number, captured) in (1..).zip(&packets) {
+        let summary = Summary::of(&captured.bytes);
+        let leaves = summary.source.is_some_and(|source| hosts.has(source));
+        let chosen = egress.filter(|_| leaves).unwrap_or(program);
+        let elapsed = captured.time_ns.saturating_sub(first);
+        machine.clock = Clock::Fixed(SECOND.saturating_add(elapsed));
+        let outcome = match packet(captured, &hosts) {
+            Ok(mut packet) => runners.run(&chosen.name, &mut machine, &mut packet),
+            Err(why) => engine::Outcome::not_run(why),
+        };
+        let leaves = egress.map(|_| leaves);
+        let row =
+            Row::new(number, elapsed, captured, leaves, summary, &outcome, hook(chosen), &sockets, &object);
+        totals.add(&row);
+        if json {
+            document.packets.push(row);
+        } else {
+            row.print(&mut out, args.output.quiet)?;
+        }
+    }
+    totals.unbalanced = report::unbalanced(&sockets);
+    let exit = if totals.is_clean() || args.exit_zero { Exit::Clean } else { Exit::Findings };
+    if json {
+        document.summary = Some(totals);
+        out.json(&document)?;
+    } else {
+        totals.print(&mut out)?;
+    }
+    out.finish()?;
+    Ok(exit)
+}
+
+/// The programs that may run: those for packets, and those that program arrays start with.
+fn needed<'o>(object: &'o Object, program: &'o Program, egress: Option<&'o Program>) -> Vec<&'o Program> {
+    let mut programs = vec![program];
+    programs.extend(egress);
+    for target in engine::array_entries(object).map(|entry| entry.2) {
+        programs.extend(object.programs.iter().filter(|program| program.name == target));
+    }
+    let mut unique: Vec<&Program> = Vec::new();
+    for program in programs {
+        if !unique.iter().any(|other| other.name == program.name) {
+            unique.push(program);
+        }
+    }
+    unique
+}
+
+/// A rejected program is not run: its diagnostics, and exit 1.
+fn refuse(
+    args: &RunArgs,
+    streams: &mut Streams,
+    rejected: &[belay_diagnostics::Diagnostic],
+    document: Document,
+) -> Result<Exit, Error> {
+    let exit = if args.exit_zero { Exit::Clean } else { Exit::Findings };
+    if args.output.format == Format::Json {
+        let mut out = Output::open(&args.output, streams)?;
+        out.json(&document)?;
+        out.finish()?;
+        return Ok(exit);
+    }
+    let style = belay_diagnostics::Style {
+        color: streams.colors && args.output.color == super::args::Color::Auto
+            || args.output.color == super::args::Color::Always,
+        instructions: args.output.verbose,
+    };
+    for diagnostic in rejected {
+        let text = match args.output.format {
+            Format::Concise => concise::render(diagnostic) + "\n",
+            Format::Full | Format::Json => full::render(diagnostic, style),
+        };
+        streams.stderr.write_all(text.as_bytes()).map_err(|e| Error::output(&e))?;
+    }
+    writeln!(
+        streams.stderr,
+        "belay: rejected, so it was not run; `--unverified` runs it in the checked interpreter"
+    )
+    .map_err(|e| Error::output(&e))?;
+    Ok(exit)
+}
+
+fn packets(path: &str, streams: &mut Streams) -> Result<Vec<Captured>, Error> {
+    let bytes = input::read(path, streams)?;
+    capture::read(&bytes).map_err(|why| Error::file(input::name(path), why))
+}
+
+fn sockets(path: Option<&str>, streams: &mut Streams) -> Result<SocketTable, Error> {
+    let Some(path) = path else { return Ok(SocketTable::empty()) };
+    let text = input::read_text(path, streams)?;
+    SocketTable::from_toml(input::name(path), &text).map_err(|e| Error::new(printable(&e.to_string())))
+}
+
+fn fill_map(assignment: &str, object: &Object, maps: &Maps, streams: &mut Streams) -> Result<(), Error> {
+    let (name, path) = assignment
+        .split_once('=')
+        .ok_or_else(|| Error::new(format!("`--map {assignment}`: write `--map NAME=FILE`")))?;
+    let text = input::read_text(path, streams)?;
+    fill::fill(object, maps, name, &text).map_err(|why| Error::file(input::name(path), printable(&why)))?;
+    Ok(())
+}
+
+fn packet(captured: &Captured, host: &Host) -> Result<Packet, String> {
+    let mut packet = Packet::new(&captured.bytes).map_err(|e| e.to_string())?;
+    packet.metadata.ifindex = host.ifindex;
+    packet.metadata.ingress_ifindex = host.ifindex;
+    Ok(packet)
+}
+
+fn hook(program: &Program) -> Option<&'static Hook> {
+    match &program.attach {
+        belay_object::Attach::Hook(hook) => Some(hook),
+        _ => None,
+    }
+}
+
+/// The host that the socket table describes, as far as packets tell.
+struct Host {
+    /// Its first device besides loopback.
+    ifindex: u32,
+    addresses: Vec<IpAddr>,
+}
+
+impl Host {
+    fn of(sockets: &SocketTable) -> Host {
+        let reader = sockets.read();
+        let netns = reader.default_netns().and_then(|id| reader.netns(id));
+        let devices = netns.map(|netns| netns.devices()).unwrap_or_default();
+        Host {
+            ifindex: devices.get(1).or(devices.first()).map_or(1, |device| device.ifindex),
+            addresses: devices.iter().flat_map(|device| device.addresses.iter().map(|a| a.addr)).collect(),
+        }
+    }
+
+    fn has(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+}
