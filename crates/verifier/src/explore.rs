@@ -51,6 +51,7 @@ type PathId = u32;
 
 /// A state before an instruction, kept for comparison.
 struct Kept {
+    pc: Pc,
     state: State,
     parent: Option<StateId>,
     /// How many paths from here are still to be walked.
@@ -141,6 +142,10 @@ impl Explorer<'_, '_> {
                     self.close(path.parent);
                     return Ok(());
                 }
+                Err(_) if path.state.widened => {
+                    let stop = Stop::unsupported("a loop of callbacks that depends on exact numbers");
+                    return Err(Failure { stop, pc: path.pc, decisions: Vec::new(), steps: 0 });
+                }
                 Err(stop) => {
                     let decisions = self.decisions_up_to(path.path);
                     return Err(Failure { stop, pc: path.pc, decisions, steps: path.steps });
@@ -168,7 +173,11 @@ impl Explorer<'_, '_> {
         match self.walk.step(&mut path.state, path.pc)? {
             Next::End => Ok(false),
             Next::Goto(pc) => {
+                let returned = matches!(self.walk.layout.insn(path.pc), Some(Insn::Exit));
                 path.pc = pc;
+                if returned && self.walk.layout.calls_back(pc) {
+                    self.widen(path);
+                }
                 Ok(true)
             }
             Next::Fork { taken: (target, state), fall } => {
@@ -201,7 +210,8 @@ impl Explorer<'_, '_> {
         let jumps = self.jumps - self.last_kept.jumps;
         let insns = self.stats.insns_processed - self.last_kept.insns;
         let long = path.hops > LONG_PATH;
-        let mut keep = long || jumps >= 2 && insns >= 8;
+        let turn = self.walk.layout.calls_back(path.pc);
+        let mut keep = long || turn || jumps >= 2 && insns >= 8;
         let here = self.by_pc.entry(path.pc.0).or_default();
         let mut covered = false;
         let mut at = here.len();
@@ -209,6 +219,14 @@ impl Explorer<'_, '_> {
             at -= 1;
             let id = here[at];
             let kept = &mut self.kept[id as usize];
+            if turn {
+                // The loop is the helper's: a turn that an earlier one covers, finished or not, adds nothing.
+                if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Covers) {
+                    covered = true;
+                    break;
+                }
+                continue;
+            }
             if kept.open > 0 {
                 if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Same) {
                     return Err(Fault::InfiniteLoop { pc: path.pc }.into());
@@ -236,13 +254,26 @@ impl Explorer<'_, '_> {
             let id = self.kept.len() as StateId;
             here.push(id);
             let state = path.state.clone();
-            self.kept.push(Kept { state, parent: path.parent, open: 1, hits: 0, misses: 0 });
+            self.kept.push(Kept { pc: path.pc, state, parent: path.parent, open: 1, hits: 0, misses: 0 });
             self.stats.states += 1;
             self.last_kept = Progress { insns: self.stats.insns_processed, jumps: self.jumps };
             path.parent = Some(id);
             path.hops = 0;
         }
         Ok(Meeting::GoOn)
+    }
+
+    /// After a callback: forgets what differs from the turn before.
+    fn widen(&self, path: &mut Pending) {
+        let mut at = path.parent;
+        while let Some(id) = at {
+            let kept = &self.kept[id as usize];
+            if kept.pc == path.pc && kept.state.frames.len() == path.state.frames.len() {
+                path.state.widen_against(&kept.state);
+                return;
+            }
+            at = kept.parent;
+        }
     }
 
     /// A path from this kept state was walked to its end.

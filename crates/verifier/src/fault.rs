@@ -262,8 +262,8 @@ pub enum Fault {
     #[error("The sequence of {pending} jumps is too complex.")]
     TooManyBranches { pending: usize },
     /// The value returned is out of the hook's range.
-    #[error("At program exit the register R0 has {kernel} should have been in [{min}, {max}]")]
-    ReturnRange { kernel: String, min: i32, max: i32 },
+    #[error("At {at} the register R0 has {kernel} should have been in [{min}, {max}]")]
+    ReturnRange { at: &'static str, kernel: String, min: i32, max: i32 },
     /// What is returned is no number.
     #[error("At program exit the register R0 is not a known value ({found})")]
     ReturnPointer { found: String },
@@ -287,6 +287,17 @@ fn region_bounds(reg: Reg, bound: Bound) -> String {
 }
 
 impl Fault {
+    /// The obligation that was broken, if that is the fault.
+    pub fn reference(&self) -> Option<RefId> {
+        match self {
+            Fault::Leak { reference, .. } | Fault::DoubleRelease { reference, .. } => Some(*reference),
+            Fault::UseAfter { ghost: Ghost::Owner(reference) | Ghost::View(reference), .. } => {
+                Some(*reference)
+            }
+            _ => None,
+        }
+    }
+
     /// Belay's stable code. A leak is `S0101` here; the replay tells `S0102` (the last copy was overwritten) apart.
     pub fn code(&self) -> Code {
         Code(match self {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Reg, Slot, Src, decode};
 use belay_object::Program;
+use belay_spec::Helper;
 
 use crate::fault::{Check, Fault, Stop};
 
@@ -103,9 +104,22 @@ impl Layout {
         self.meets.get(pc.index()).copied().unwrap_or(false)
     }
 
+    /// Whether the instruction at `pc` is the head of a loop that the program does not show: a helper that calls back.
+    pub(crate) fn calls_back(&self, pc: Pc) -> bool {
+        self.insn(pc).is_some_and(calls_back)
+    }
+
     /// The registers whose value before `pc` may still be read.
     pub(crate) fn live(&self, pc: Pc) -> RegSet {
         self.live.get(pc.index()).copied().unwrap_or(RegSet(u16::MAX))
+    }
+
+    /// Whether `pc` lies in a function whose address the program takes: one that helpers call.
+    pub(crate) fn in_callback(&self, pc: Pc) -> bool {
+        let Some(function) = self.functions.iter().rfind(|f| f.start <= pc.0) else { return false };
+        self.instructions().any(|(at, insn)| {
+            matches!(insn, Insn::LoadImm64 { .. }) && callee(at, insn) == Some(i64::from(function.start))
+        })
     }
 
     /// Index of the function that starts at `pc`.
@@ -175,6 +189,7 @@ impl Layout {
                     marked.push(Pc(pc.0 + 1));
                     marked.extend(callee(pc, insn).map(|to| Pc(to as u32)));
                 }
+                Insn::Call(CallTarget::Helper(_)) if calls_back(insn) => marked.push(pc),
                 _ => {}
             }
         }
@@ -271,6 +286,11 @@ fn functions(program: &Program, insns: &[Option<Insn>]) -> Check<Vec<Function>> 
             global: start != 0 && described(start).is_some_and(|s| s.global),
         })
         .collect())
+}
+
+fn calls_back(insn: &Insn) -> bool {
+    let Insn::Call(CallTarget::Helper(id)) = insn else { return false };
+    u32::try_from(*id).ok().and_then(Helper::by_id).is_some_and(|helper| helper.effects.callback)
 }
 
 /// Where the instruction jumps to within its function.

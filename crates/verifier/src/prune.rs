@@ -65,7 +65,10 @@ fn frame_covers(
     compare: Compare,
     names: &mut Names,
 ) -> bool {
-    if old.function != new.function || old.call_site != new.call_site {
+    if old.function != new.function
+        || old.call_site != new.call_site
+        || old.callbacks_made > new.callbacks_made
+    {
         return false;
     }
     let live = at.map(|at| layout.live(at));

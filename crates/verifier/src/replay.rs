@@ -94,6 +94,23 @@ pub enum EventKind {
     Returned,
 }
 
+impl EventKind {
+    /// The obligation that it concerns.
+    pub fn reference(&self) -> Option<RefId> {
+        match self {
+            EventKind::Acquired { reference, .. }
+            | EventKind::Checked { reference, .. }
+            | EventKind::Released { reference }
+            | EventKind::Copied { reference, .. }
+            | EventKind::Lost { reference, .. } => Some(*reference),
+            EventKind::PacketMoved
+            | EventKind::Branched { .. }
+            | EventKind::Entered
+            | EventKind::Returned => None,
+        }
+    }
+}
+
 /// An event and its instruction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {

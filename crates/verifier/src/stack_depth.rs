@@ -1,6 +1,6 @@
 //! How much stack the deepest chain of calls takes.
 
-use belay_isa::{CallTarget, Insn, Pc};
+use belay_isa::{CallTarget, Imm64, Insn, Pc};
 
 use crate::fault::{Check, Fault};
 use crate::state::{MAX_FRAMES, STACK_SIZE};
@@ -50,7 +50,7 @@ fn frame_size(walk: &Walk<'_>, function: usize) -> u32 {
     walk.stack_depths[function].max(1).next_multiple_of(FRAME_ALIGNMENT)
 }
 
-/// The functions that each function calls.
+/// The functions that each function calls, or has helpers call.
 fn calls(walk: &Walk<'_>) -> Vec<Vec<usize>> {
     let functions = &walk.layout.functions;
     functions
@@ -58,7 +58,7 @@ fn calls(walk: &Walk<'_>) -> Vec<Vec<usize>> {
         .map(|function| {
             let mut callees: Vec<usize> = (function.start..function.end)
                 .filter_map(|at| match walk.layout.insn(Pc(at))? {
-                    Insn::Call(CallTarget::Local(off)) => {
+                    Insn::Call(CallTarget::Local(off)) | Insn::LoadImm64 { value: Imm64::Func(off), .. } => {
                         let to = i64::from(at) + 1 + i64::from(*off);
                         walk.layout.function_at(Pc(u32::try_from(to).ok()?))
                     }

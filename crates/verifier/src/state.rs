@@ -1,6 +1,7 @@
 //! The abstract state of a program at one instruction: call stack, registers, stack bytes, references.
 
 use belay_isa::{Pc, Reg};
+use belay_spec::ReturnRange;
 
 use crate::reference::References;
 use crate::value::{Ghost, Id, Kind, PacketRange, Pointer, RefId, Registers, Value};
@@ -114,6 +115,10 @@ pub(crate) struct Frame {
     pub(crate) function: usize,
     /// The call that made the frame; `None` for the entry.
     pub(crate) call_site: Option<Pc>,
+    /// If a helper calls the function: what it may return.
+    pub(crate) callback: Option<ReturnRange>,
+    /// How often in a row a helper called by this frame has called back.
+    pub(crate) callbacks_made: u32,
     /// Its registers.
     pub(crate) regs: Registers,
     /// Its stack.
@@ -125,7 +130,7 @@ impl Frame {
     pub(crate) fn new(function: usize, call_site: Option<Pc>, index: u8) -> Frame {
         let mut regs = Registers::uninit();
         regs[Reg::FP] = Value::pointer(Pointer::Stack { frame: index });
-        Frame { function, call_site, regs, stack: Stack::default() }
+        Frame { function, call_site, callback: None, callbacks_made: 0, regs, stack: Stack::default() }
     }
 }
 
@@ -136,6 +141,8 @@ pub(crate) struct State {
     pub(crate) frames: Vec<Frame>,
     /// What is held.
     pub(crate) references: References,
+    /// Whether something was forgotten to make a loop of callbacks converge: a refusal after that proves nothing.
+    pub(crate) widened: bool,
 }
 
 impl State {
@@ -143,7 +150,7 @@ impl State {
     pub(crate) fn entry() -> State {
         let mut frame = Frame::new(0, None, 0);
         frame.regs[Reg::R1] = Value::pointer(Pointer::Context);
-        State { frames: vec![frame], references: References::default() }
+        State { frames: vec![frame], references: References::default(), widened: false }
     }
 
     /// Index of the running frame.
@@ -250,5 +257,27 @@ impl State {
                 _ => *known = PacketRange::Known(range),
             }
         });
+    }
+
+    /// Forgets every number that changed since an earlier turn of the same loop, so that the loop converges.
+    pub(crate) fn widen_against(&mut self, earlier: &State) {
+        let mut widened = false;
+        let mut widen = |old: &Value, new: &mut Value| {
+            if old.is_scalar() && new.is_scalar() && old.scalar != new.scalar {
+                *new = Value::unknown();
+                widened = true;
+            }
+        };
+        for (old, new) in earlier.frames.iter().zip(&mut self.frames) {
+            for ((_, old), new) in old.regs.iter().zip(new.regs.iter_mut()) {
+                widen(old, new);
+            }
+            for (old, new) in old.stack.slots.iter().zip(&mut new.stack.slots) {
+                if old.is_spill() && new.is_spill() {
+                    widen(&old.spilled, &mut new.spilled);
+                }
+            }
+        }
+        self.widened |= widened;
     }
 }

@@ -112,7 +112,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
                 Stop::Fault(fault) => {
                     let mut again = Walk::new(program, maps, &layout, hook, options.release, gpl);
                     let Replayed { events, path } = replay(&mut again, &failure.decisions, failure.steps);
-                    let code = code_of(&fault, &events);
+                    let code = code_of(&fault, &events, failure.pc, &layout);
                     Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events, path }))
                 }
             };
@@ -140,13 +140,24 @@ fn without_path(stop: Stop) -> Verdict {
     }
 }
 
-/// A leak whose last copy was overwritten has a code of its own: releasing later would not have been possible.
-fn code_of(fault: &Fault, events: &[Event]) -> Code {
-    let Fault::Leak { reference: leaked, .. } = fault else { return fault.code() };
-    let overwritten = events.iter().any(|event| {
-        matches!(&event.kind, EventKind::Lost { reference, how: Loss::Overwritten(_) } if reference == leaked)
-    });
-    if overwritten && fault.code() == Code("S0101") { Code("S0102") } else { fault.code() }
+/// The code, with what only the path tells. A reference that crosses the border of a callback breaks its balance; a
+/// leak whose last copy was overwritten could not have been released later.
+fn code_of(fault: &Fault, events: &[Event], pc: Pc, layout: &Layout) -> Code {
+    let Some(concerned) = fault.reference() else { return fault.code() };
+    let of_it = |event: &&Event| event.kind.reference() == Some(concerned);
+    // Acquired, released, used: all on one side of the border, or it is crossed.
+    let owned = |e: &Event| matches!(e.kind, EventKind::Acquired { .. } | EventKind::Released { .. });
+    let mut sides: Vec<bool> =
+        events.iter().filter(of_it).filter(|e| owned(e)).map(|e| layout.in_callback(e.pc)).collect();
+    sides.push(layout.in_callback(pc));
+    if sides.contains(&true) && sides.contains(&false) {
+        return Code("S0114");
+    }
+    let overwritten = |e: &Event| matches!(e.kind, EventKind::Lost { how: Loss::Overwritten(_), .. });
+    if fault.code() == Code("S0101") && events.iter().filter(of_it).any(overwritten) {
+        return Code("S0102");
+    }
+    fault.code()
 }
 
 /// The licences that the kernel counts as compatible with the GPL.

@@ -178,7 +178,11 @@ impl<'p> Walk<'p> {
                     Ways::Both(taken) => Next::Fork { taken: (target, taken), fall },
                 });
             }
-            Insn::Call(CallTarget::Helper(id)) => self.call_helper(state, pc, id)?,
+            Insn::Call(CallTarget::Helper(id)) => {
+                if let Some(callback) = self.call_helper(state, pc, id)? {
+                    return Ok(Next::Fork { taken: callback, fall: Pc(pc.0 + 1) });
+                }
+            }
             Insn::Call(CallTarget::Local(off)) => return self.call_local(state, pc, off).map(Next::Goto),
             Insn::Exit if state.depth() > 0 => return self.return_to_caller(state).map(Next::Goto),
             Insn::Exit => {
@@ -295,21 +299,27 @@ impl<'p> Walk<'p> {
     /// What the program hands back must be what its hook understands.
     fn check_return(&self, state: &State) -> Check {
         let result = self.readable(state, Reg::R0)?;
-        let ReturnRange::Within(min, max) = self.hook.return_range(self.release) else { return Ok(()) };
-        if !result.is_scalar() {
+        let returns = self.hook.return_range(self.release);
+        if returns != ReturnRange::Any && !result.is_scalar() {
             return Err(Fault::ReturnPointer { found: result.type_name() }.into());
         }
-        // Some hooks judge the register, some its lower half; a value in range is in range either way.
+        self.check_range("program exit", result, returns)
+    }
+
+    /// A number handed back must lie within the range.
+    pub(crate) fn check_range(&self, at: &'static str, result: &Value, returns: ReturnRange) -> Check {
+        let ReturnRange::Within(min, max) = returns else { return Ok(()) };
         let (smin, smax) = (result.scalar.smin(), result.scalar.smax());
         if smin >= i64::from(min) && smax <= i64::from(max) {
             return Ok(());
         }
-        let kernel = if smin == i64::MIN && smax == i64::MAX {
-            "unknown scalar value".to_string()
-        } else {
-            format!("smin={smin} smax={smax}")
+        let kernel = match (smin == i64::MIN, smax == i64::MAX) {
+            (true, true) => "unknown scalar value".to_string(),
+            (true, false) => format!("smax={smax}"),
+            (false, true) => format!("smin={smin}"),
+            (false, false) => format!("smin={smin} smax={smax}"),
         };
-        Err(Fault::ReturnRange { kernel, min, max }.into())
+        Err(Fault::ReturnRange { at, kernel, min, max }.into())
     }
 }
 

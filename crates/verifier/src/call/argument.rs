@@ -1,7 +1,7 @@
 //! One argument of a helper call against its kind: the right type, the obligation it carries, and what the kind
 //! demands beyond that.
 
-use belay_isa::Reg;
+use belay_isa::{Pc, Reg};
 use belay_object::MapDef;
 use belay_spec::{Arg, ArgKind, Helper, SizeRule, SockKind};
 
@@ -167,6 +167,16 @@ impl Walk<'_> {
                 self.helper_memory(state, reg, value, size, Direction::Write)?;
                 self.argument_alignment(value, size, aligned)
             }
+            ArgKind::Callback => {
+                if let Some(Pointer::Function(entry)) = value.as_pointer() {
+                    told.callback = Some(Pc(entry));
+                }
+                Ok(())
+            }
+            ArgKind::Stack => {
+                told.caller_context = Some(*value);
+                Ok(())
+            }
             ArgKind::AllocSize => {
                 let Some(size) = value.as_constant() else {
                     return Err(Fault::ArgumentNotConstant { reg }.into());
@@ -315,6 +325,8 @@ fn matches_kind(arg: &Arg, value: &Value) -> bool {
             pointer => matches!(pointer, Pointer::Socket(_)),
         },
         ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
+        ArgKind::Callback => matches!(pointer, Pointer::Function(_)),
+        ArgKind::Stack => matches!(pointer, Pointer::Stack { .. }),
         ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory { record: true, .. }),
         ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
         // Kinds that are not modelled are refused as such where their contents are checked.

@@ -33,16 +33,24 @@ impl Walk<'_> {
         Ok(target)
     }
 
-    /// `exit` of a called function: hands `r0` back; gives the instruction after the call.
+    /// `exit` of a called function: hands `r0` back; gives the instruction after the call. A function that a helper
+    /// called returns to that call: the helper may call it again.
     pub(crate) fn return_to_caller(&mut self, state: &mut State) -> Check<Pc> {
         let result = *state.reg(Reg::R0);
         if matches!(result.as_pointer(), Some(Pointer::Stack { .. })) {
             return Err(Fault::StackPointerReturned.into());
         }
+        let callback = state.frame().callback;
+        if let Some(returns) = callback {
+            self.return_to_helper(&result, returns)?;
+        }
         let gone = state.depth() as u8;
         let site = state.frame().call_site.unwrap_or_default();
         state.frames.pop();
         forget_stack_of(state, gone);
+        if callback.is_some() {
+            return Ok(site);
+        }
         state.set(Reg::R0, result);
         Ok(Pc(site.0 + 1))
     }

@@ -3,13 +3,14 @@
 //! Nothing here asks for a helper by name: what a call demands, gives, acquires and releases is data in `belay-spec`.
 
 mod argument;
+mod callback;
 mod local;
 mod result;
 
 use belay_isa::{Pc, Reg};
 use belay_spec::{Arg, ArgKind, Helper};
 
-use crate::fault::{Check, Fault, Leave, Stop};
+use crate::fault::{Check, Fault, Leave};
 use crate::state::State;
 use crate::value::{Ghost, Kind, RefId, Value};
 use crate::walk::Walk;
@@ -34,11 +35,21 @@ struct Arguments {
     alloc_size: Option<u32>,
     /// The largest value of the last size argument.
     size_max: Option<u64>,
+    /// First instruction of the function that the helper calls.
+    callback: Option<Pc>,
+    /// What the helper hands on to that function.
+    caller_context: Option<Value>,
 }
 
 impl Walk<'_> {
-    /// `call helper`
-    pub(crate) fn call_helper(&mut self, state: &mut State, pc: Pc, id: i32) -> Check {
+    /// `call helper`. If the helper calls a function of the program, gives that way too: its first instruction, and the
+    /// state there.
+    pub(crate) fn call_helper(
+        &mut self,
+        state: &mut State,
+        pc: Pc,
+        id: i32,
+    ) -> Check<Option<(Pc, Box<State>)>> {
         let helper = self.allowed_helper(id)?;
         let mut told = Arguments::default();
         for (arg, reg) in helper.args.iter().zip(ARGUMENTS) {
@@ -52,13 +63,17 @@ impl Walk<'_> {
             self.check_nothing_held(state, Leave::TailCall)?;
             self.tail_callers.insert(state.frame().function);
         }
+        let called_back = match helper.callback() {
+            Some(callback) => self.call_back(state, pc, helper, callback, &told)?,
+            None => None,
+        };
         let result = self.call_result(state, pc, helper, &told)?;
         scratch_caller_saved(state);
         state.set(Reg::R0, result);
         if helper.effects.invalidates_packet {
             state.take_away_packet_pointers();
         }
-        Ok(())
+        Ok(called_back)
     }
 
     fn allowed_helper(&self, id: i32) -> Check<&'static Helper> {
@@ -73,8 +88,10 @@ impl Walk<'_> {
         if helper.effects.may_sleep && !self.program.sleepable {
             return Err(Fault::HelperSleeps { name: helper.name }.into());
         }
-        if helper.effects.callback {
-            return Err(Stop::unsupported(format!("callbacks (`{}`)", helper.name)));
+        let here = self.hook.prog_type;
+        if !helper.effects.supported_in.is_empty() && !helper.effects.supported_in.contains(&here) {
+            let kernel = format!("func {}#{} not supported for program type {here}", helper.name, helper.id);
+            return Err(Fault::Program { kernel }.into());
         }
         Ok(helper)
     }
