@@ -12,7 +12,7 @@ mod socket;
 
 pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
-pub use helper::{Arg, ArgKind, Effects, Helper, Resource, Ret, SizeRule};
+pub use helper::{Arg, ArgKind, Callback, CallbackArg, Effects, Helper, Resource, Ret, SizeRule};
 pub use hook::{Hook, ReturnRange};
 pub use map::{Element, Entries, MapKind, MapRules, Sizes};
 pub use release::{Release, Rule};

@@ -10,14 +10,32 @@ use crate::value::{PacketRange, Pointer, Value};
 use crate::walk::Walk;
 
 impl Walk<'_> {
-    /// `dst op= src`
-    pub(crate) fn alu(&mut self, state: &mut State, op: AluOp, width: Width, dst: Reg, src: Src) -> Check {
+    /// `dst op= src`. Linux walks some masks value by value: then the state given goes on with one of them, and the
+    /// one returned is to be walked later, from this instruction again.
+    pub(crate) fn alu(
+        &mut self,
+        state: &mut State,
+        op: AluOp,
+        width: Width,
+        dst: Reg,
+        src: Src,
+    ) -> Check<Option<Box<State>>> {
         if let Src::Imm(imm) = src {
             check_constant(op, width, imm)?;
         }
         let right = self.operand(state, src, width)?;
-        let left = *self.readable(state, dst)?;
+        let mut left = *self.readable(state, dst)?;
         self.writable(dst)?;
+        let mut later = None;
+        if left.is_scalar()
+            && right.is_scalar()
+            && let Some((zero, ones)) = Scalar::fork_before(op, &left.scalar, &right.scalar)
+        {
+            let mut other = Box::new(state.clone());
+            other.frame_mut().regs[dst].scalar = zero;
+            later = Some(other);
+            left.scalar = ones;
+        }
         let result = match (left.is_pointer(), right.is_pointer()) {
             (false, false) => self.numbers(op, width, &left, &right),
             (true, true) if op == AluOp::Sub => Value::unknown(),
@@ -35,7 +53,7 @@ impl Walk<'_> {
             }
         };
         state.set(dst, result);
-        Ok(())
+        Ok(later)
     }
 
     /// The second operand: a register that may be read, or a constant, sign-extended.
@@ -117,7 +135,7 @@ impl Walk<'_> {
         if let Some(off) = constant_sum(pointer.off, number, 1) {
             return Value { off, ..*pointer };
         }
-        let sum = Scalar::alu(AluOp::Add, Width::W64, &pointer.scalar, number);
+        let sum = pointer.scalar.pointer_plus(number);
         self.moved(pointer, sum, true)
     }
 
@@ -125,7 +143,7 @@ impl Walk<'_> {
         if let Some(off) = constant_sum(pointer.off, number, -1) {
             return Value { off, ..*pointer };
         }
-        let difference = Scalar::alu(AluOp::Sub, Width::W64, &pointer.scalar, number);
+        let difference = pointer.scalar.pointer_minus(number);
         self.moved(pointer, difference, number.smin() < 0)
     }
 
@@ -259,7 +277,8 @@ fn sane_offset(reg: Reg, value: &Value, pointer: &Value) -> Check {
     let found = pointer.type_name();
     let constant = value.scalar.as_constant().map(|c| c as i64);
     let smin = value.scalar.smin();
-    let fixed = if value.is_pointer() { value.off } else { 0 };
+    // A number that is tied to another at a distance is held to the same limit by that distance (measured).
+    let fixed = value.off;
     let kernel = match constant {
         Some(known) if known >= limit || known <= -limit => {
             format!("math between {found} pointer and {known} is not allowed")

@@ -69,9 +69,11 @@ fn refine_numbers(
     let mut left = state.reg(dst).scalar;
     let mut right = right.scalar;
     if src == Some(dst) {
-        return;
+        let _ = Scalar::refine_same(op, width, taken, &mut left);
+        right = left;
+    } else {
+        let _ = Scalar::refine(op, width, taken, &mut left, &mut right);
     }
-    let _ = Scalar::refine(op, width, taken, &mut left, &mut right);
     state.frame_mut().regs[dst].scalar = left;
     if let Some(src) = src {
         state.frame_mut().regs[src].scalar = right;
@@ -104,19 +106,22 @@ fn share_with_linked(state: &mut State, reg: Reg) {
 
 /// Comparisons of pointers that are decided: with NULL, or with the end of a packet that was compared before.
 fn decided_pointers(op: CmpOp, width: Width, left: &Value, right: &Value) -> Outcome {
-    if width == Width::W32 {
-        return Outcome::Unknown;
-    }
     if let (Some(l), Some(r)) = (left.as_pointer(), right.as_pointer()) {
         return match (l, r) {
+            _ if width == Width::W32 => Outcome::Unknown,
             (Pointer::Packet(range), Pointer::PacketEnd) => decided_packet(op, range),
             (Pointer::PacketEnd, Pointer::Packet(range)) => decided_packet(flipped(op), range),
             _ => Outcome::Unknown,
         };
     }
     let (pointer, number) = if left.is_pointer() { (left, right) } else { (right, left) };
+    // Linux decides the 32-bit comparison in the same way, although the lower half of an address may be zero.
+    let zero = match width {
+        Width::W64 => number.scalar.as_constant() == Some(0),
+        Width::W32 => number.scalar.as_constant32() == Some(0),
+    };
     match op {
-        _ if !is_never_null(pointer) || number.as_constant() != Some(0) => Outcome::Unknown,
+        _ if !is_never_null(pointer) || !zero => Outcome::Unknown,
         CmpOp::Eq => Outcome::Never,
         CmpOp::Ne => Outcome::Always,
         _ => Outcome::Unknown,

@@ -137,6 +137,9 @@ pub enum Fault {
     /// What is followed is no pointer to memory.
     #[error("R{} invalid mem access '{found}'", reg.number())]
     NotMemory { reg: Reg, found: String },
+    /// A map itself is written, not a value in it.
+    #[error("only read from {structure} is supported")]
+    MapWritten { reg: Reg, structure: &'static str },
     /// Outside the stack frame.
     #[error("invalid {direction} stack R{} off={off} size={size}", reg.number())]
     StackBounds { reg: Reg, direction: Direction, off: i64, size: u32 },
@@ -330,7 +333,7 @@ impl Fault {
             Fault::RegionBounds { .. } => "M0207",
             Fault::ContextField { .. } => "M0209",
             Fault::PointerOffset { .. } => "M0210",
-            Fault::NotMemory { .. } => "M0211",
+            Fault::NotMemory { .. } | Fault::MapWritten { .. } => "M0211",
             Fault::MapAccess { .. } => "M0212",
             Fault::Misaligned { .. } => "M0213",
             Fault::AtomicTarget { .. } => "M0214",

@@ -118,7 +118,11 @@ impl<'p> Walk<'p> {
             return Err(Fault::Decode { at: pc, kernel: kernel.clone() }.into());
         }
         match insn {
-            Insn::Alu { op, width, dst, src } => self.alu(state, op, width, dst, src)?,
+            Insn::Alu { op, width, dst, src } => {
+                if let Some(later) = self.alu(state, op, width, dst, src)? {
+                    return Ok(Next::Fork { taken: (pc, later), fall: Pc(pc.0 + 1) });
+                }
+            }
             Insn::Neg { width, dst } => {
                 let value = *self.readable(state, dst)?;
                 self.writable(dst)?;

@@ -33,7 +33,7 @@ pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictnes
 pub use errno::Errno;
 pub use interpreter::{Interpreter, Run};
 pub use machine::{Clock, Machine};
-pub use maps::{ANY, EXIST, Entry, Map, MapError, MapLimits, Maps, NOEXIST};
+pub use maps::{ANY, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};
 pub use packet::{Metadata, Packet, PacketError};
 pub use prepare::PrepareError;
 pub use world::{Redirect, SocketLookup, Trace};

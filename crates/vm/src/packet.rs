@@ -9,6 +9,8 @@ use crate::memory::Block;
 const HEADROOM: usize = 256;
 /// Bytes after a packet, as far as the kernel's test runs leave.
 const TAILROOM: usize = 512;
+/// A page: XDP packets may grow within one.
+const PAGE: usize = 4096;
 /// The longest packet, as long as a GSO packet can be.
 const MAX_LEN: usize = 1 << 16;
 /// The length of an Ethernet header.
@@ -19,7 +21,7 @@ pub(crate) const ETHERNET: usize = 14;
 pub struct Metadata {
     /// The device that the program runs for.
     pub ifindex: u32,
-    /// The device that the packet came in by.
+    /// `skb->skb_iif`: the device that the packet came in by, 0 for a test run. (For XDP that is `ifindex`.)
     pub ingress_ifindex: u32,
     /// The receive queue.
     pub rx_queue: u32,
@@ -45,6 +47,8 @@ pub struct Metadata {
     pub hwtstamp: u64,
     /// VLAN tag taken out of the packet: protocol (0x8100) and tag control information.
     pub vlan: Option<(u16, u16)>,
+    /// The length on the wire, as tc knows it: 0 for a test run, on a device the packet's length.
+    pub wire_len: u32,
     /// Segments of a GSO packet; 0 or 1 for others.
     pub gso_segs: u32,
     /// Size of a segment.
@@ -57,7 +61,7 @@ impl Default for Metadata {
     fn default() -> Self {
         Metadata {
             ifindex: 1,
-            ingress_ifindex: 1,
+            ingress_ifindex: 0,
             rx_queue: 0,
             mark: 0,
             priority: 0,
@@ -70,6 +74,7 @@ impl Default for Metadata {
             tstamp: 0,
             hwtstamp: 0,
             vlan: None,
+            wire_len: 0,
             gso_segs: 0,
             gso_size: 0,
             device_address: [0; 6],
@@ -114,7 +119,7 @@ impl Packet {
     /// If it is shorter than an Ethernet header or longer than 65536 bytes.
     pub fn new(frame: &[u8]) -> Result<Packet, PacketError> {
         let mut packet = Packet {
-            buffer: Block::zeroed(HEADROOM + frame.len().max(2048) + TAILROOM),
+            buffer: Block::zeroed(HEADROOM + frame.len().max(PAGE) + TAILROOM),
             mac: HEADROOM,
             network: HEADROOM,
             data: HEADROOM,
@@ -156,6 +161,11 @@ impl Packet {
     /// The bytes that the program saw last, from `data` to `data_end`.
     pub fn data(&self) -> Vec<u8> {
         self.copy(self.data, self.end)
+    }
+
+    /// The metadata that the program left before `data`.
+    pub fn meta(&self) -> Vec<u8> {
+        self.copy(self.data - self.meta, self.data)
     }
 
     fn copy(&self, from: usize, to: usize) -> Vec<u8> {
@@ -261,6 +271,21 @@ impl Packet {
         }
         self.end = end;
         true
+    }
+
+    /// Makes room before and after the packet, by moving it where there is none. Every address in it changes.
+    pub(crate) fn make_room(&mut self, before: usize, after: usize) {
+        let room = self.headroom();
+        if before <= room && after <= self.buffer.len() - self.end {
+            return;
+        }
+        let shift = before.saturating_sub(room);
+        let larger = Block::zeroed(self.end + shift + after.max(TAILROOM));
+        let _ = larger.write(shift, &self.copy(0, self.end));
+        self.buffer = larger;
+        for place in [&mut self.mac, &mut self.network, &mut self.data, &mut self.end] {
+            *place += shift;
+        }
     }
 
     /// Sets bytes at the start of the packet to zero.

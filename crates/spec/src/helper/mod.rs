@@ -3,6 +3,7 @@
 //! A helper acts on references by its signature alone: an acquiring call creates a reference of a [`Resource`],
 //! a releasing argument ends one. Nothing that reads this table may ask for a helper by name.
 
+mod callback;
 mod expected;
 mod notation;
 mod table;
@@ -10,6 +11,7 @@ mod variants;
 
 use crate::SockKind;
 
+pub use callback::{Callback, CallbackArg};
 pub(crate) use variants::signature;
 
 /// The kinds of resource that a program may hold.
@@ -142,7 +144,7 @@ pub enum Ret {
     /// Zero, or a negative error: at most the size given by the last [`ArgKind::Size`] argument
     /// (`bpf_probe_read_str`, `bpf_get_stack` and the like).
     AtMostSize,
-    /// The value of the map in the first argument.
+    /// The value of the map in the first argument; for `bpf_map_lookup_elem` what [`crate::MapRules::element`] says.
     MapValue {
         /// Whether it may be NULL.
         nullable: bool,

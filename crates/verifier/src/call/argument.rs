@@ -147,6 +147,9 @@ impl Walk<'_> {
             }
             ArgKind::MapKey => {
                 let size = self.argument_map(told)?.key_size;
+                if size == 0 {
+                    return Err(Fault::ArgumentSize { reg, kernel: "invalid zero-sized read".into() }.into());
+                }
                 self.helper_memory(state, reg, value, size, Direction::Read)?;
                 told.known_key = known_bytes(state, value, size);
                 Ok(())

@@ -13,7 +13,7 @@ pub(crate) use region::MAX_VARIABLE_OFFSET;
 pub(crate) use stack::width_of;
 
 use belay_isa::{Pc, Reg, Size};
-use belay_spec::Access;
+use belay_spec::{Access, MapKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::scalar::{Scalar, Tnum};
@@ -112,6 +112,10 @@ impl Walk<'_> {
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
             Pointer::FlowKeys => self.flow_keys_access(at, off, size)?,
             Pointer::Btf(name) => return Err(Stop::unsupported(format!("fields of `struct {name}`"))),
+            Pointer::Map(map) if action.direction() == Direction::Write => {
+                let structure = kernel_structure(self.map(map)?.kind);
+                return Err(Fault::MapWritten { reg: at.base, structure }.into());
+            }
             Pointer::Map(_) => return Err(Stop::unsupported("fields of `struct bpf_map`")),
             Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::PacketEnd => {
                 return Err(self.not_memory(state, at.base, &base));
@@ -169,6 +173,21 @@ impl Walk<'_> {
             _ => return Err(Fault::MixedPointers { reg: at.base }.into()),
         }
         Ok(())
+    }
+}
+
+/// The kernel's structure behind a map of that kind.
+fn kernel_structure(kind: MapKind) -> &'static str {
+    match kind {
+        MapKind::HASH
+        | MapKind::PERCPU_HASH
+        | MapKind::LRU_HASH
+        | MapKind::LRU_PERCPU_HASH
+        | MapKind::HASH_OF_MAPS => "bpf_htab",
+        MapKind::ARRAY | MapKind::PERCPU_ARRAY | MapKind::PROG_ARRAY | MapKind::ARRAY_OF_MAPS => "bpf_array",
+        MapKind::LPM_TRIE => "lpm_trie",
+        MapKind::RINGBUF => "bpf_ringbuf_map",
+        _ => "bpf_map",
     }
 }
 

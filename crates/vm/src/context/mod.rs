@@ -85,7 +85,7 @@ impl Layout {
     /// Writes the context of a run.
     pub(crate) fn fill(&self, block: &Block, packet: &Packet) {
         match self.form {
-            Form::Skb { .. } => skb::fill(block, packet, self.form),
+            Form::Skb { .. } => skb::fill(block, packet),
             Form::Xdp => xdp::fill(block, packet),
             Form::Raw => {}
         }

@@ -1,6 +1,6 @@
 //! `__sk_buff`: what tc, cgroup and socket programs see of a packet.
 
-use super::{Form, fields, get32, get64, put32, put64};
+use super::{fields, get32, get64, put32, put64};
 use crate::memory::Block;
 use crate::packet::Packet;
 
@@ -27,7 +27,7 @@ pub(super) fn is_half(off: i32) -> bool {
         .is_ok_and(|off| [fields.tc_index, fields.tc_classid, fields.queue_mapping].contains(&off))
 }
 
-pub(super) fn fill(block: &Block, packet: &Packet, form: Form) {
+pub(super) fn fill(block: &Block, packet: &Packet) {
     let fields = Fields::get();
     let known = &packet.metadata;
     let _ = block.clear(0, block.len());
@@ -53,9 +53,7 @@ pub(super) fn fill(block: &Block, packet: &Packet, form: Form) {
     put32(block, fields.napi_id, known.napi_id);
     put64(block, fields.tstamp, known.tstamp);
     put64(block, fields.hwtstamp, known.hwtstamp);
-    if let Form::Skb { link_layer: true } = form {
-        put32(block, fields.wire_len, packet.len() as u32);
-    }
+    put32(block, fields.wire_len, known.wire_len);
     put32(block, fields.gso_segs, known.gso_segs);
     put32(block, fields.gso_size, known.gso_size);
     refresh(block, packet);
@@ -92,12 +90,14 @@ pub(crate) fn set_hash(block: &Block, hash: u32) {
 /// For whom the frame is (`eth_type_trans`).
 fn pkt_type(header: &[u8; 14], device: [u8; 6]) -> u32 {
     let Some(destination) = header.first_chunk::<6>() else { return pkt_type::HOST };
-    if *destination == [0xff; 6] {
+    // The loopback device's addresses are all zero, its broadcast address too.
+    let loopback = device == [0; 6];
+    if *destination == device {
+        pkt_type::HOST
+    } else if *destination == [0xff; 6] && !loopback {
         pkt_type::BROADCAST
     } else if destination[0] & 1 != 0 {
         pkt_type::MULTICAST
-    } else if *destination == device {
-        pkt_type::HOST
     } else {
         pkt_type::OTHERHOST
     }

@@ -13,7 +13,7 @@ fields! {
 
 pub(super) fn fill(block: &Block, packet: &Packet) {
     let fields = Fields::get();
-    put32(block, fields.ingress_ifindex, packet.metadata.ingress_ifindex);
+    put32(block, fields.ingress_ifindex, packet.metadata.ifindex);
     put32(block, fields.rx_queue_index, packet.metadata.rx_queue);
     put32(block, fields.egress_ifindex, 0);
     refresh(block, packet);

@@ -4,8 +4,8 @@ use crate::errno::{Errno, r0};
 use crate::packet::{ETHERNET, Packet};
 use crate::world::World;
 
-/// The longest packet of the loopback device: its MTU and a link header.
-const MAX_SKB: usize = 65536 + ETHERNET;
+/// The longest packet that these helpers make (`SKB_MAX_ALLOC`: four pages without what the kernel keeps at the end).
+const MAX_SKB: usize = 4 * 4096 - 320;
 /// Bytes before an XDP packet that the kernel keeps for itself (`struct xdp_frame`).
 const XDP_FRAME: usize = 40;
 /// Bytes of an XDP test run's page: headroom and packet, without what the kernel keeps at the end.
@@ -26,6 +26,7 @@ pub(super) fn change_tail(world: &mut World<'_>, [_, len, flags, ..]: [u64; 5]) 
             return Err(Errno::EINVAL);
         }
         let delta = len as i64 - packet.len() as i64;
+        packet.make_room(0, usize::try_from(delta).unwrap_or(0));
         if packet.move_tail(delta) { Ok(()) } else { Err(Errno::ENOMEM) }
     })
 }
@@ -37,6 +38,7 @@ pub(super) fn change_head(world: &mut World<'_>, [_, len, flags, ..]: [u64; 5]) 
         if flags != 0 || len > MAX_SKB - packet.len().min(MAX_SKB) {
             return Err(Errno::EINVAL);
         }
+        packet.make_room(len, 0);
         if !packet.move_head(-(len as i64)) {
             return Err(Errno::ENOMEM);
         }

@@ -68,7 +68,6 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
     let current = world.machine.netns.or_else(|| reader.default_netns());
     let netns = current.and_then(|current| reader.resolve(current, argument));
     let ifindex = match &world.input {
-        Input::Packet(packet) if world.layout.form == Form::Xdp => packet.metadata.ingress_ifindex,
         Input::Packet(packet) => packet.metadata.ifindex,
         Input::Raw(_) => 0,
     };

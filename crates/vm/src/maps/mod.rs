@@ -5,6 +5,7 @@
 //! A kind of map is a file of this module and one line in [`create`]; what kinds have in common is [`storage`].
 
 mod array;
+mod file;
 mod hash;
 mod lpm;
 pub(crate) mod ringbuf;
@@ -19,6 +20,7 @@ use belay_spec::MapKind;
 use crate::errno::Errno;
 use crate::op::Code;
 use array::Array;
+pub use file::FillError;
 use hash::{Hash, Shape};
 use lpm::Lpm;
 use ringbuf::Ring;
@@ -280,7 +282,7 @@ impl Maps {
             maps.add(def)?;
         }
         for map in maps.iter() {
-            maps.fill(map)?;
+            maps.link(map)?;
         }
         Ok(maps)
     }
@@ -304,7 +306,7 @@ impl Maps {
     }
 
     /// Puts the maps that a map of maps starts with into it. (Program arrays are filled with prepared programs.)
-    fn fill(&self, map: &Map) -> Result<(), MapError> {
+    fn link(&self, map: &Map) -> Result<(), MapError> {
         if !map.holds_maps() {
             return Ok(());
         }

@@ -1,0 +1,649 @@
+//! Random programs that mean something: valid by construction most of the time, with a mistake now and then.
+//!
+//! The generator keeps a rough idea of what each register holds, so that most instructions are allowed where they
+//! stand. It is not a verifier: branches jump ahead over code that changed registers, checks are left out on purpose,
+//! and so both verdicts come up.
+
+use std::fmt::Write;
+
+use crate::random::Random;
+
+/// What the generator believes of a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Holds {
+    Nothing,
+    Number,
+    /// A number below 64.
+    Small,
+    Context,
+    /// Packet bytes, so many of them checked.
+    Packet(i32),
+    PacketEnd,
+    /// A value of the table, checked for NULL.
+    Value,
+    MaybeValue,
+    Socket,
+    MaybeSocket,
+    /// A ring-buffer record of 16 bytes.
+    Record,
+    MaybeRecord,
+}
+
+/// The maps that programs may name.
+pub(crate) const MAPS: &str = "\
+.map table kind=array key=4 value=64 entries=4
+.map hash kind=hash key=8 value=32 entries=16
+.map ring kind=ringbuf entries=4096
+.map programs kind=prog_array key=4 value=4 entries=2
+";
+
+/// Sections of the hooks that are tried, and the offset of their packet's start and end in the context.
+const HOOKS: &[(&str, Option<(i32, i32)>)] = &[
+    ("tc", Some((76, 80))),
+    ("tc", Some((76, 80))),
+    ("xdp", Some((0, 4))),
+    ("cgroup_skb/egress", Some((76, 80))),
+];
+
+struct Generator<'r> {
+    random: &'r mut Random,
+    text: String,
+    regs: [Holds; 10],
+    packet: Option<(i32, i32)>,
+    labels: usize,
+    /// Labels that must be placed after so many more steps.
+    open: Vec<(usize, usize)>,
+    /// What was spilled to each stack slot below the tuple.
+    slots: [Holds; 6],
+    helps: bool,
+}
+
+/// One program, as assembly text.
+pub(crate) fn program(random: &mut Random) -> String {
+    let (section, packet) = random.of(HOOKS);
+    let helps = random.one_in(4);
+    let mut generator = Generator {
+        random,
+        text: format!(".license GPL\n{MAPS}.section {section}\nmain:\n"),
+        regs: [Holds::Nothing; 10],
+        packet,
+        labels: 0,
+        open: Vec::new(),
+        slots: [Holds::Nothing; 6],
+        helps,
+    };
+    generator.body();
+    generator.text
+}
+
+impl Generator<'_> {
+    fn body(&mut self) {
+        self.regs[1] = Holds::Context;
+        self.line("r6 = r1");
+        self.regs[6] = Holds::Context;
+        let steps = 3 + self.random.below(22);
+        for _ in 0..steps {
+            self.step();
+            self.place_labels(false);
+        }
+        self.place_labels(true);
+        self.release_all();
+        match self.random.below(8) {
+            0 => {
+                let reg = self.any();
+                self.line(&format!("r0 = r{reg}"));
+            }
+            1 => self.line("r0 = 2"),
+            _ => self.line("r0 = 0"),
+        }
+        self.line("exit");
+        if self.helps {
+            self.helper_function();
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "    {line}");
+    }
+
+    fn label(&mut self) -> usize {
+        self.labels += 1;
+        self.labels
+    }
+
+    /// A label a few steps ahead.
+    fn ahead(&mut self) -> usize {
+        let label = self.label();
+        let steps = 1 + self.random.below(4);
+        self.open.push((label, steps));
+        label
+    }
+
+    fn place_labels(&mut self, all: bool) {
+        let mut open = std::mem::take(&mut self.open);
+        open.retain_mut(|(label, steps)| {
+            *steps -= 1;
+            if *steps == 0 || all {
+                let _ = writeln!(self.text, "l{label}:");
+                return false;
+            }
+            true
+        });
+        self.open = open;
+    }
+
+    fn find(&mut self, wanted: impl Fn(Holds) -> bool) -> Option<usize> {
+        let found: Vec<usize> = (0..10).filter(|&r| wanted(self.regs[r])).collect();
+        (!found.is_empty()).then(|| self.random.of(&found))
+    }
+
+    /// A register that holds something; rarely any at all.
+    fn any(&mut self) -> usize {
+        if self.random.one_in(60) {
+            return self.random.below(10);
+        }
+        self.find(|h| h != Holds::Nothing).unwrap_or(6)
+    }
+
+    /// A number, made if there is none.
+    fn number(&mut self) -> usize {
+        if let Some(reg) = self.find(|h| matches!(h, Holds::Number | Holds::Small)) {
+            return reg;
+        }
+        let reg = self.target();
+        let constant = self.random.constant();
+        self.line(&format!("r{reg} = {constant}"));
+        self.regs[reg] = Holds::Number;
+        reg
+    }
+
+    /// A register to overwrite: not the context, seldom something held.
+    fn target(&mut self) -> usize {
+        loop {
+            let reg = self.random.below(10);
+            let held = matches!(
+                self.regs[reg],
+                Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
+            );
+            if reg != 6 && (!held || self.random.one_in(30)) {
+                return reg;
+            }
+        }
+    }
+
+    fn after_call(&mut self, result: Holds) {
+        for reg in 0..6 {
+            self.regs[reg] = Holds::Nothing;
+        }
+        self.regs[0] = result;
+    }
+
+    /// Moves what a call would destroy, and is held, to where calls do not reach.
+    fn save_held(&mut self) {
+        for reg in 0..6 {
+            if !matches!(self.regs[reg], Holds::Nothing | Holds::Number | Holds::Small | Holds::Context) {
+                let to = 7 + self.random.below(3);
+                let held = matches!(
+                    self.regs[to],
+                    Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
+                );
+                if !held {
+                    self.line(&format!("r{to} = r{reg}"));
+                    self.regs[to] = self.regs[reg];
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        match self.random.below(22) {
+            0 => self.random_number(),
+            1..=3 => self.arithmetic(),
+            4 => self.bound(),
+            5 => self.context_load(),
+            6 | 7 => self.packet(),
+            8 | 9 => self.check_null(),
+            10 | 11 => self.look_up_socket(),
+            12 => self.release(),
+            13 => self.look_up_map(),
+            14 | 15 => self.touch_memory(),
+            16 => self.spill(),
+            17 => self.fill(),
+            18 => self.branch(),
+            19 => self.copy(),
+            20 => self.record(),
+            _ => self.rare(),
+        }
+    }
+
+    fn random_number(&mut self) {
+        self.save_held();
+        self.line("call bpf_get_prandom_u32");
+        self.after_call(Holds::Number);
+        if self.random.one_in(2) {
+            let to = 7 + self.random.below(3);
+            if matches!(self.regs[to], Holds::Nothing | Holds::Number | Holds::Small) {
+                self.line(&format!("r{to} = r0"));
+                self.regs[to] = Holds::Number;
+            }
+        }
+    }
+
+    fn arithmetic(&mut self) {
+        let op = self.random.of(&["+=", "-=", "*=", "&=", "|=", "^=", "<<=", ">>=", "s>>=", "/=", "%=", "="]);
+        let width = self.random.of(&["r", "r", "w"]);
+        let dst = if self.random.one_in(25) { self.any() } else { self.number() };
+        let shift = op.ends_with("<=") || op.ends_with(">>=");
+        if op == "=" && self.random.one_in(2) {
+            let cast = self.random.of(&["(s8)", "(s16)", "(s32)"]);
+            let src = self.number();
+            let cast = if width == "w" && cast == "(s32)" { "(s16)" } else { cast };
+            self.line(&format!("{width}{dst} = {cast}{width}{src}"));
+        } else if self.random.one_in(2) {
+            let src = self.number();
+            self.line(&format!("{width}{dst} {op} {width}{src}"));
+        } else {
+            let constant = match shift {
+                true => self.random.below(if width == "w" { 32 } else { 64 }) as i32,
+                false => self.random.constant(),
+            };
+            let constant = if matches!(op, "/=" | "%=") && constant == 0 { 1 } else { constant };
+            self.line(&format!("{width}{dst} {op} {constant}"));
+        }
+        self.regs[dst] = Holds::Number;
+    }
+
+    /// Makes a number small, by a mask or by a branch.
+    fn bound(&mut self) {
+        let reg = self.number();
+        match self.random.below(3) {
+            0 => {
+                let mask = self.random.of(&[1, 3, 7, 15, 31, 63]);
+                self.line(&format!("r{reg} &= {mask}"));
+            }
+            1 => {
+                let label = self.ahead();
+                let limit = self.random.below(64);
+                let op = self.random.of(&[">", ">=", "s>"]);
+                let width = self.random.of(&["r", "w"]);
+                self.line(&format!("if {width}{reg} {op} {limit} goto l{label}"));
+            }
+            _ => {
+                let shift = self.random.of(&[58, 59, 60, 61]);
+                self.line(&format!("r{reg} >>= {shift}"));
+            }
+        }
+        self.regs[reg] = Holds::Small;
+    }
+
+    fn context_load(&mut self) {
+        let Some(context) = self.find(|h| h == Holds::Context) else { return };
+        let reg = self.target();
+        let off = match self.random.one_in(6) {
+            true => self.random.below(200) as i32,
+            false => self.random.of(&[0, 4, 8, 16, 40, 44, 68]),
+        };
+        let size = self.random.of(&["u32", "u32", "u32", "u16", "u8", "u64"]);
+        if self.random.one_in(10) {
+            self.line(&format!("*(u32 *)(r{context} + {off}) = {}", self.labels));
+            return;
+        }
+        self.line(&format!("r{reg} = *({size} *)(r{context} + {off})"));
+        self.regs[reg] = Holds::Number;
+    }
+
+    fn packet(&mut self) {
+        let Some((start, end)) = self.packet else { return };
+        if self.regs[6] != Holds::Context {
+            return;
+        }
+        let (a, b, c) = (self.target(), self.target(), self.target());
+        if a == b || b == c || a == c {
+            return;
+        }
+        self.line(&format!("r{a} = *(u32 *)(r6 + {start})"));
+        self.line(&format!("r{b} = *(u32 *)(r6 + {end})"));
+        self.regs[a] = Holds::Packet(0);
+        self.regs[b] = Holds::PacketEnd;
+        if self.random.one_in(3) {
+            let number = self.find(|h| h == Holds::Small);
+            if let Some(number) = number.filter(|n| *n != a && *n != b) {
+                self.line(&format!("r{a} += r{number}"));
+            }
+        }
+        self.line(&format!("r{c} = r{a}"));
+        let bytes = self.random.of(&[1, 8, 14, 20, 34, 54]);
+        self.line(&format!("r{c} += {bytes}"));
+        let label = self.ahead();
+        let (op, left, right) = match self.random.below(6) {
+            0 => (">=", c, b),
+            1 => ("<", b, c),
+            2 => ("<=", b, c),
+            3 => ("<", c, b),
+            _ => (">", c, b),
+        };
+        self.line(&format!("if r{left} {op} r{right} goto l{label}"));
+        self.regs[a] = Holds::Packet(bytes);
+        self.regs[c] = Holds::Packet(0);
+    }
+
+    fn check_null(&mut self) {
+        let nullable = |h| matches!(h, Holds::MaybeSocket | Holds::MaybeValue | Holds::MaybeRecord);
+        let Some(reg) = self.find(nullable) else { return };
+        let label = self.ahead();
+        match self.random.below(8) {
+            0 => self.line(&format!("if r{reg} != 0 goto l{label}")),
+            1 => self.line(&format!("if w{reg} == 0 goto l{label}")),
+            _ => self.line(&format!("if r{reg} == 0 goto l{label}")),
+        }
+        self.regs[reg] = match self.regs[reg] {
+            Holds::MaybeSocket => Holds::Socket,
+            Holds::MaybeRecord => Holds::Record,
+            _ => Holds::Value,
+        };
+    }
+
+    fn look_up_socket(&mut self) {
+        let Some(context) = self.find(|h| h == Holds::Context) else { return };
+        self.save_held();
+        let helper = self.random.of(&["sk_lookup_tcp", "sk_lookup_udp", "skc_lookup_tcp"]);
+        for off in [16, 8] {
+            self.line(&format!("*(u64 *)(r10 - {off}) = 0"));
+        }
+        if context != 1 {
+            self.line(&format!("r1 = r{context}"));
+        }
+        self.line("r2 = r10");
+        let off = self.random.of(&[16, 16, 16, 16, 12, 8]);
+        self.line(&format!("r2 += -{off}"));
+        self.line("r3 = 12");
+        let netns = self.random.of(&[0, -1]);
+        self.line(&format!("r4 = {netns}"));
+        self.line("r5 = 0");
+        self.line(&format!("call bpf_{helper}"));
+        self.after_call(Holds::MaybeSocket);
+        if !self.random.one_in(4) {
+            let to = 7 + self.random.below(3);
+            let held = matches!(
+                self.regs[to],
+                Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
+            );
+            if !held {
+                self.line(&format!("r{to} = r0"));
+                self.regs[to] = Holds::MaybeSocket;
+            }
+        }
+        if !self.random.one_in(5) {
+            let label = self.label();
+            let reg =
+                if self.random.one_in(2) { 0 } else { self.find(|h| h == Holds::MaybeSocket).unwrap_or(0) };
+            self.line(&format!("if r{reg} == 0 goto l{label}"));
+            let open = 1 + self.random.below(3);
+            self.open.push((label, open));
+            for held in &mut self.regs {
+                if *held == Holds::MaybeSocket {
+                    *held = Holds::Socket;
+                }
+            }
+            // Most often the release follows at once, and the label after it: the way to an accepted program.
+            if !self.random.one_in(3) {
+                self.touch_socket();
+                self.release();
+                self.place_labels(true);
+            }
+        }
+    }
+
+    fn touch_socket(&mut self) {
+        let Some(socket) = self.find(|h| h == Holds::Socket) else { return };
+        let reg = self.target();
+        let (off, size) =
+            self.random.of(&[(4, "u32"), (72, "u32"), (24, "u32"), (48, "u16"), (44, "u32"), (16, "u32")]);
+        let size = if self.random.one_in(12) { self.random.of(&["u8", "u16", "u64"]) } else { size };
+        self.line(&format!("r{reg} = *({size} *)(r{socket} + {off})"));
+        self.regs[reg] = Holds::Number;
+    }
+
+    fn release(&mut self) {
+        let wanted = |h| matches!(h, Holds::Socket | Holds::Record);
+        let Some(reg) = self.find(wanted) else { return };
+        let socket = self.regs[reg] == Holds::Socket;
+        for other in 0..10 {
+            if self.regs[other] == self.regs[reg] {
+                self.regs[other] = Holds::Nothing;
+            }
+        }
+        self.save_held();
+        if reg != 1 {
+            self.line(&format!("r1 = r{reg}"));
+        }
+        if socket {
+            let by_function = self.helps && self.random.one_in(2);
+            self.line(if by_function { "call release_it" } else { "call bpf_sk_release" });
+        } else {
+            self.line("r2 = 0");
+            let how = self.random.of(&["submit", "discard"]);
+            self.line(&format!("call bpf_ringbuf_{how}"));
+        }
+        self.after_call(Holds::Nothing);
+    }
+
+    fn release_all(&mut self) {
+        for _ in 0..4 {
+            if !self.random.one_in(12) {
+                self.release();
+            }
+        }
+    }
+
+    fn look_up_map(&mut self) {
+        self.save_held();
+        if self.random.one_in(2) {
+            let key = self.random.of(&[0, 1, 3, 4, 9]);
+            self.line(&format!("*(u32 *)(r10 - 4) = {key}"));
+            self.line("r2 = r10");
+            self.line("r2 += -4");
+            self.line("r1 = table ll");
+        } else {
+            self.line("*(u64 *)(r10 - 8) = 0");
+            self.line("r2 = r10");
+            self.line("r2 += -8");
+            self.line("r1 = hash ll");
+        }
+        self.line("call bpf_map_lookup_elem");
+        self.after_call(Holds::MaybeValue);
+        if !self.random.one_in(3) {
+            let label = self.ahead();
+            self.line(&format!("if r0 == 0 goto l{label}"));
+            self.regs[0] = Holds::Value;
+        }
+    }
+
+    fn touch_memory(&mut self) {
+        let touchable = |h| matches!(h, Holds::Value | Holds::Record | Holds::Packet(1..) | Holds::Socket);
+        let Some(reg) = self.find(touchable) else { return };
+        let size = self.random.of(&[1, 2, 4, 8]);
+        let limit = match self.regs[reg] {
+            Holds::Value => 32,
+            Holds::Record => 16,
+            Holds::Packet(bytes) => bytes,
+            _ => return self.touch_socket(),
+        };
+        let off = if self.random.one_in(14) {
+            self.random.of(&[-1, 31, 32, 60, 64])
+        } else {
+            self.random.below((limit - size + 1).max(1) as usize) as i32
+        };
+        let bits = size * 8;
+        if matches!(self.regs[reg], Holds::Value) && self.random.one_in(3) {
+            if let Some(number) = self.find(|h| h == Holds::Small) {
+                self.line(&format!("r{reg} += r{number}"));
+            }
+        }
+        match self.random.below(5) {
+            0 => self.line(&format!("*(u{bits} *)(r{reg} + {off}) = 7")),
+            1 => {
+                let src = if self.random.one_in(12) { self.any() } else { self.number() };
+                self.line(&format!("*(u{bits} *)(r{reg} + {off}) = r{src}"));
+            }
+            2 if size >= 4 => {
+                let src = self.number();
+                let op = self.random.of(&["+=", "|=", "&=", "^="]);
+                self.line(&format!("lock *(u{bits} *)(r{reg} + {off}) {op} r{src}"));
+            }
+            _ => {
+                let dst = self.target();
+                let sign = if size < 8 && self.random.one_in(3) { "s" } else { "u" };
+                self.line(&format!("r{dst} = *({sign}{bits} *)(r{reg} + {off})"));
+                self.regs[dst] = Holds::Number;
+            }
+        }
+    }
+
+    fn spill(&mut self) {
+        let slot = self.random.below(6);
+        let off = 24 + 8 * slot;
+        let reg = self.any();
+        let size = if self.random.one_in(5) { self.random.of(&["u8", "u16", "u32"]) } else { "u64" };
+        self.line(&format!("*({size} *)(r10 - {off}) = r{reg}"));
+        self.slots[slot] = if size == "u64" { self.regs[reg] } else { Holds::Number };
+    }
+
+    fn fill(&mut self) {
+        let slot = self.random.below(6);
+        if self.slots[slot] == Holds::Nothing && !self.random.one_in(4) {
+            return;
+        }
+        let off = 24 + 8 * slot;
+        let reg = self.target();
+        let size = if self.random.one_in(5) { self.random.of(&["u8", "u16", "u32", "s32"]) } else { "u64" };
+        self.line(&format!("r{reg} = *({size} *)(r10 - {off})"));
+        self.regs[reg] = if size == "u64" { self.slots[slot] } else { Holds::Number };
+    }
+
+    fn branch(&mut self) {
+        let op = self.random.of(&["==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"]);
+        let width = self.random.of(&["r", "r", "w"]);
+        let left = if self.random.one_in(12) { self.any() } else { self.number() };
+        let label = self.ahead();
+        if self.random.one_in(2) {
+            let right = self.number();
+            self.line(&format!("if {width}{left} {op} {width}{right} goto l{label}"));
+        } else {
+            let constant = self.random.constant();
+            self.line(&format!("if {width}{left} {op} {constant} goto l{label}"));
+        }
+    }
+
+    fn copy(&mut self) {
+        let (from, to) = (self.any(), self.target());
+        self.line(&format!("r{to} = r{from}"));
+        self.regs[to] = self.regs[from];
+    }
+
+    fn record(&mut self) {
+        self.save_held();
+        self.line("r1 = ring ll");
+        self.line("r2 = 16");
+        self.line("r3 = 0");
+        self.line("call bpf_ringbuf_reserve");
+        self.after_call(Holds::MaybeRecord);
+        let label = self.label();
+        self.line(&format!("if r0 == 0 goto l{label}"));
+        self.regs[0] = Holds::Record;
+        if self.random.one_in(3) {
+            self.open.push((label, 2));
+        } else {
+            self.line("*(u64 *)(r0 + 8) = 1");
+            self.release();
+            let _ = writeln!(self.text, "l{label}:");
+        }
+    }
+
+    fn rare(&mut self) {
+        match self.random.below(7) {
+            0 if self.regs[6] == Holds::Context => {
+                self.save_held();
+                self.line("r1 = r6");
+                self.line("r2 = programs ll");
+                self.line("r3 = 0");
+                self.line("call bpf_tail_call");
+                self.after_call(Holds::Nothing);
+            }
+            1 if self.regs[6] == Holds::Context => {
+                self.save_held();
+                self.line("r0 = *(u16 *)skb[12]");
+                self.after_call(Holds::Number);
+            }
+            2 => {
+                if let Some(reg) = self.find(|h| matches!(h, Holds::Socket | Holds::MaybeSocket)) {
+                    let op = self.random.of(&["+= 8", "-= 1", "&= 3"]);
+                    self.line(&format!("r{reg} {op}"));
+                }
+            }
+            3 => {
+                if let Some(reg) = self.find(|h| h == Holds::Socket) {
+                    self.line(&format!("*(u32 *)(r{reg} + 4) = 1"));
+                }
+            }
+            4 => self.view(),
+            5 => self.bounded_loop(),
+            _ => {
+                let reg = self.any();
+                self.line(&format!("r0 = r{reg}"));
+                self.regs[0] = self.regs[reg];
+            }
+        }
+    }
+
+    /// Another view of a socket.
+    fn view(&mut self) {
+        let Some(reg) = self.find(|h| h == Holds::Socket) else { return };
+        let helper = self.random.of(&["sk_fullsock", "tcp_sock", "get_listener_sock"]);
+        self.save_held();
+        self.line(&format!("r1 = r{reg}"));
+        self.line(&format!("call bpf_{helper}"));
+        self.after_call(Holds::Nothing);
+        let label = self.ahead();
+        self.line(&format!("if r0 == 0 goto l{label}"));
+        self.line("r1 = *(u32 *)(r0 + 4)");
+        self.regs[1] = Holds::Number;
+    }
+
+    fn bounded_loop(&mut self) {
+        let reg = self.target();
+        let label = self.label();
+        let turns = 1 + self.random.below(12);
+        self.line(&format!("r{reg} = 0"));
+        let _ = writeln!(self.text, "l{label}:");
+        self.line(&format!("r{reg} += 1"));
+        if self.random.one_in(2) {
+            let other = self.number();
+            if other != reg {
+                self.line(&format!("r{other} += r{reg}"));
+            }
+        }
+        self.line(&format!("if r{reg} < {turns} goto l{label}"));
+        self.regs[reg] = Holds::Number;
+    }
+
+    /// A function that releases the socket it is given.
+    fn helper_function(&mut self) {
+        let _ = writeln!(self.text, ".func release_it");
+        if self.random.one_in(3) {
+            self.line("r6 = r1");
+            self.line("r2 = *(u32 *)(r6 + 4)");
+            self.line("r1 = r6");
+        }
+        if self.random.one_in(8) {
+            self.line("*(u64 *)(r10 - 256) = 1");
+        }
+        self.line("call bpf_sk_release");
+        if self.random.one_in(8) {
+            self.line("r0 = r10");
+        } else {
+            self.line("r0 = 0");
+        }
+        self.line("exit");
+    }
+}

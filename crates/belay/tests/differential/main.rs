@@ -1,0 +1,116 @@
+//! Random programs, judged by Belay and by the running kernel: never a different verdict.
+//!
+//! `BELAY_PROGRAMS=N` asks for N programs (default 3,000), `BELAY_SEED=S` starts elsewhere. A program on which the two
+//! differ is shrunk, line by line, as far as they still differ, and printed with both answers: it makes a golden test.
+
+mod generate;
+mod random;
+
+use std::fmt::Write;
+
+use belay_linux::{Kernel, LogLevel, Verdict as Answer, verify_programs};
+use belay_object::Object;
+use belay_verifier::{Options, Verdict, verify};
+
+use random::Random;
+
+/// What the two say of one program.
+struct Opinions {
+    belay: String,
+    kernel: String,
+}
+
+impl Opinions {
+    /// The verdicts alone, where both have one.
+    fn differ(&self) -> bool {
+        let word = |text: &str| text.split(':').next().unwrap_or_default().to_string();
+        word(&self.belay) != "unsupported" && word(&self.belay) != word(&self.kernel)
+    }
+
+    fn is_false_accept(&self) -> bool {
+        self.differ() && self.belay.starts_with("accept")
+    }
+}
+
+/// Asks both; `None` if the text is no program.
+fn opinions(text: &str) -> Option<Opinions> {
+    let object = Object::parse("random.s", text.as_bytes(), &belay_object::Options::default()).ok()?;
+    let program = object.programs.first()?;
+    let belay = match verify(&object, program, &Options::default()).verdict {
+        Verdict::Accept(_) => "accept".to_string(),
+        Verdict::Reject(rejection) => {
+            format!("reject: {} at {}: {}", rejection.code, rejection.pc, rejection.fault)
+        }
+        Verdict::Unsupported { what, .. } => format!("unsupported: {what}"),
+    };
+    let mut loaded = verify_programs(&object, LogLevel::Stats, |p| p.name == program.name).ok()?;
+    let kernel = match loaded.programs.pop()?.verdict {
+        Answer::Accept(_) => "accept".to_string(),
+        Answer::Reject(rejected) => format!("reject: {}", rejected.reason()),
+        Answer::Unjudged(why) => format!("unjudged: {why}"),
+    };
+    Some(Opinions { belay, kernel })
+}
+
+/// Takes lines away as long as the two still differ the same way.
+fn shrink(text: &str) -> String {
+    let false_accept = opinions(text).is_some_and(|o| o.is_false_accept());
+    let mut lines: Vec<&str> = text.lines().collect();
+    let mut again = true;
+    while again {
+        again = false;
+        for at in (0..lines.len()).rev() {
+            if lines[at].trim_start().starts_with(['.', 'l']) || lines[at].ends_with(':') {
+                continue;
+            }
+            let mut fewer = lines.clone();
+            fewer.remove(at);
+            let still = opinions(&fewer.join("\n"))
+                .is_some_and(|o| o.differ() && o.is_false_accept() == false_accept);
+            if still {
+                lines = fewer;
+                again = true;
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn belay_and_the_kernel_never_differ() {
+    if Kernel::for_test("the differential test of verdicts").is_none() {
+        return;
+    }
+    let (programs, seed) = (setting("BELAY_PROGRAMS", 3000), setting("BELAY_SEED", 1));
+    let (mut accepted, mut rejected, mut unsupported, mut different) = (0, 0, 0, 0);
+    let mut report = String::new();
+    for number in seed..seed + programs {
+        let text = generate::program(&mut Random::new(number));
+        let Some(opinions) = opinions(&text) else { panic!("seed {number} gives no program:\n{text}") };
+        match opinions.belay.split(':').next() {
+            Some("accept") => accepted += 1,
+            Some("reject") => rejected += 1,
+            _ => unsupported += 1,
+        }
+        if opinions.differ() {
+            different += 1;
+            if different <= 5 {
+                let small = shrink(&text);
+                let _ = writeln!(
+                    report,
+                    "--- seed {number}\nbelay:  {}\nkernel: {}\n{small}",
+                    opinions.belay, opinions.kernel
+                );
+            }
+        }
+    }
+    println!(
+        "{programs} programs from seed {seed}: {accepted} accepted, {rejected} rejected, {unsupported} unsupported"
+    );
+    assert_eq!(different, 0, "{different} differences\n{report}");
+    assert!(accepted * 10 >= programs && rejected * 10 >= programs, "both verdicts must come up often");
+}
