@@ -392,12 +392,12 @@ impl Case<'_> {
                 format!("too many branches wait: {pending}"),
                 Some("split the program"),
             ),
-            Fault::ReturnRange { min, max, kernel } => {
+            Fault::ReturnRange { at, min, max, kernel } => {
                 let text = format!("`r0` has {kernel}");
                 self.say(
                     pc,
                     &text,
-                    format!("the program returns a value outside [{min}, {max}]"),
+                    format!("the value at {at} lies outside [{min}, {max}]"),
                     Some("return one of the hook's actions"),
                 )
             }
