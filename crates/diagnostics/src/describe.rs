@@ -98,6 +98,17 @@ fn one_a_place(labels: Vec<Label>) -> Vec<Label> {
 
 impl Case<'_> {
     fn headline(&mut self) -> String {
+        let headline = self.fault();
+        if self.rejection.code != Code("S0114") {
+            return headline;
+        }
+        self.help = vec![
+            "acquire and release on the same side: both in the callback, or both outside of it".to_owned(),
+        ];
+        format!("a callback must balance its own references: {headline}")
+    }
+
+    fn fault(&mut self) -> String {
         match &self.rejection.fault {
             Fault::Leak { reference, leave, .. } => self.leak(*reference, *leave),
             Fault::DoubleRelease { reference, .. } => self.double_release(*reference),
@@ -139,10 +150,14 @@ impl Case<'_> {
                 EventKind::Branched { .. }
                     if decisive == Some(pc) && life.checked != Some(pc) && told.insert(pc) =>
                 {
-                    self.labels.secondary(
-                        pc,
-                        format!("this path does not release the {what}; the other way leads to a release"),
+                    let no_check = match self.trace.compares_with_other_than_null(pc, acquired) {
+                        true => "this comparison is no NULL check: ",
+                        false => "",
+                    };
+                    let text = format!(
+                        "{no_check}this path does not release the {what}; the other way leads to a release"
                     );
+                    self.labels.secondary(pc, text);
                 }
                 EventKind::Lost { reference: lost, how } if *lost == reference => {
                     self.lost(pc, *how, what, overwritten);

@@ -151,6 +151,6 @@ impl Lane {
 
     fn snippet(&self) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
         let marks = self.marks.iter().map(|(range, role, text)| kind(*role).span(range.clone()).label(text));
-        Snippet::source(&self.text).path(&self.path).line_numbering(false).fold(false).annotations(marks)
+        Snippet::source(&self.text).line_numbering(false).fold(false).annotations(marks)
     }
 }

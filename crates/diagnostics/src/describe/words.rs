@@ -222,6 +222,10 @@ impl Case<'_> {
                     None,
                 )
             }
+            Fault::MapWritten { structure, .. } => {
+                let help = "look the value up with `bpf_map_lookup_elem` and write through that pointer";
+                self.say(pc, "here", format!("`{structure}`, the map itself, is written"), Some(help))
+            }
             Fault::MapAccess { map, direction } => {
                 let way = if *direction == Direction::Write { "write to" } else { "read" };
                 self.say(
@@ -392,6 +396,11 @@ impl Case<'_> {
                 format!("too many branches wait: {pending}"),
                 Some("split the program"),
             ),
+            Fault::ReturnRange { min, max, kernel, .. } if self.in_callback() => {
+                let text = format!("`r0` has {kernel}");
+                let headline = format!("the callback returns a value outside [{min}, {max}]");
+                self.say(pc, &text, headline, Some("return 0 to go on, 1 to stop"))
+            }
             Fault::ReturnRange { at, min, max, kernel } => {
                 let text = format!("`r0` has {kernel}");
                 self.say(
@@ -411,6 +420,11 @@ impl Case<'_> {
                 self.say(pc, "here", format!("the program cannot be loaded: {kernel}"), None)
             }
         }
+    }
+
+    /// Whether the fault lies in a function that a helper calls.
+    fn in_callback(&self) -> bool {
+        matches!(&self.rejection.fault, Fault::ReturnRange { at, .. } if at.contains("callback"))
     }
 
     fn packet_moved(&mut self, reg: Reg) -> String {

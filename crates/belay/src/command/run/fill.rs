@@ -1,90 +1,78 @@
-//! `--map NAME=FILE`: entries of a map from TOML, by the types that the object gives its keys and values.
-//! `docs/maps.md` describes the form for people.
+//! `--map NAME=FILE`: entries of a map from a file (`docs/maps.md`).
+//!
+//! The runner's own form gives bytes piece by piece. Here the object's types come in: a key or value that is written as a
+//! table of named fields is laid out as the program's structure, and handed on as bytes.
 
+use std::fmt::Write;
 use std::net::IpAddr;
 
-use belay_object::Object;
 use belay_object::btf::{Btf, Kind, TypeId};
-use belay_vm::{ANY, Map, Maps};
+use belay_object::{MapDef, Object};
+use belay_vm::Maps;
 use toml::Value;
 
 /// Deeper types than any key has.
 const DEEPEST: u32 = 16;
 
-/// Fills one map from a text.
+/// Fills one map from the text of a file; how many entries it had.
 ///
 /// # Errors
-/// A message without the file's name: which entry, which field, and what is wrong.
-pub(super) fn fill(object: &Object, maps: &Maps, name: &str, text: &str) -> Result<usize, String> {
+/// A message with the file's name: which entry, which field, and what is wrong.
+pub(super) fn fill(
+    object: &Object,
+    maps: &Maps,
+    name: &str,
+    file: &str,
+    text: &str,
+) -> Result<usize, String> {
     let map = maps.by_name(name).ok_or_else(|| {
         let names: Vec<String> = object.maps.iter().map(|map| format!("`{}`", map.name)).collect();
-        format!("the object has no map `{name}`; it has {}", names.join(", "))
+        format!("{file}: the object has no map `{name}`; it has {}", names.join(", "))
     })?;
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| place(text, &e))?;
-    if let Some(key) = table.keys().find(|key| *key != "entry") {
-        return Err(format!(
-            "unknown key `{key}`: a map file holds `[[entry]]` tables with `key` and `value`"
-        ));
-    }
-    let entries = match table.get("entry") {
-        Some(Value::Array(entries)) => entries.as_slice(),
-        Some(_) => return Err("`entry` must be an array of tables: write `[[entry]]`".to_owned()),
-        None => &[],
-    };
+    let bytes = with_bytes(object, map.def(), text).map_err(|why| format!("{file}: {why}"))?;
+    maps.fill(map, file, bytes.as_deref().unwrap_or(text)).map_err(|e| e.to_string())
+}
+
+/// The text with named fields replaced by their bytes; none if there are no named fields.
+fn with_bytes(object: &Object, def: &MapDef, text: &str) -> Result<Option<String>, String> {
+    // A text that is not TOML is left to the runner, which also reads JSON and says where it is wrong.
+    let Ok(mut table) = text.parse::<toml::Table>() else { return Ok(None) };
+    let Some(Value::Array(entries)) = table.get_mut("entry") else { return Ok(None) };
+    let mut changed = false;
     for (number, entry) in (1..).zip(entries) {
-        one(object, map, entry).map_err(|why| format!("entry {number}: {why}"))?;
-    }
-    Ok(entries.len())
-}
-
-fn place(text: &str, error: &toml::de::Error) -> String {
-    let line =
-        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-    let message = error.message().trim_end();
-    match line {
-        Some(line) => format!("line {line}: {message}"),
-        None => message.to_owned(),
-    }
-}
-
-fn one(object: &Object, map: &Map, entry: &Value) -> Result<(), String> {
-    let def = map.def();
-    let btf = object.btf.as_deref();
-    if let Some(unknown) = entry.as_table().and_then(|t| t.keys().find(|k| *k != "key" && *k != "value")) {
-        return Err(format!("unknown key `{unknown}`: only `key` and `value`"));
-    }
-    let part = |what: &str, ty: Option<TypeId>, size: u32| -> Result<Vec<u8>, String> {
-        let value = entry.get(what).ok_or_else(|| format!("has no `{what}`"))?;
-        encode(btf, ty, size as usize, value).map_err(|why| format!("`{what}`{why}"))
-    };
-    let key = part("key", def.btf_key, def.key_size)?;
-    let value = part("value", def.btf_value, def.value_size)?;
-    // Each CPU has a value of its own: all start with the same.
-    let cpus = if def.value_size == 0 { 1 } else { map.user_value_size() / (def.value_size as usize).max(1) };
-    let value = if map.user_value_size() == value.len() {
-        value
-    } else {
-        let mut padded = value;
-        padded.resize(padded.len().next_multiple_of(8), 0);
-        padded
-            .repeat(map.user_value_size() / padded.len().max(1))
-            .into_iter()
-            .take(map.user_value_size().max(cpus))
-            .collect()
-    };
-    map.update(&key, &value, ANY).map_err(|e| format!(": {e}"))
-}
-
-/// The bytes of a value of a type; without a type a number in the machine's order, or bytes in hexadecimal.
-fn encode(btf: Option<&Btf>, ty: Option<TypeId>, size: usize, value: &Value) -> Result<Vec<u8>, String> {
-    let mut bytes = vec![0; size];
-    match (btf, ty) {
-        (Some(btf), Some(ty)) if ty != TypeId::VOID => {
-            let layout = Layout { btf };
-            layout.put(&mut bytes, ty, value, false, 0)?;
+        for (part, ty, size) in [("key", def.btf_key, def.key_size), ("value", def.btf_value, def.value_size)]
+        {
+            let Some(fields @ Value::Table(_)) = entry.get_mut(part) else { continue };
+            let bytes = encode(object.btf.as_deref(), ty, size as usize, fields)
+                .map_err(|why| format!("entry {number}, {part}{why}"))?;
+            *fields = Value::String(hexadecimal(&bytes));
+            changed = true;
         }
-        _ => plain(&mut bytes, value, false)?,
     }
+    if !changed {
+        return Ok(None);
+    }
+    toml::to_string(&table).map(Some).map_err(|e| e.to_string())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = "hex:".to_owned();
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// The bytes of a structure.
+fn encode(btf: Option<&Btf>, ty: Option<TypeId>, size: usize, fields: &Value) -> Result<Vec<u8>, String> {
+    let (Some(btf), Some(ty)) = (btf, ty) else {
+        return Err(
+            ": the object has no types, so fields have no names: give bytes (docs/maps.md)".to_owned()
+        );
+    };
+    let mut bytes = vec![0; size];
+    Layout { btf }.put(&mut bytes, ty, fields, false, 0)?;
     Ok(bytes)
 }
 

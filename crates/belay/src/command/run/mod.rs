@@ -184,7 +184,7 @@ fn fill_map(assignment: &str, object: &Object, maps: &Maps, streams: &mut Stream
         .split_once('=')
         .ok_or_else(|| Error::new(format!("`--map {assignment}`: write `--map NAME=FILE`")))?;
     let text = input::read_text(path, streams)?;
-    fill::fill(object, maps, name, &text).map_err(|why| Error::file(input::name(path), printable(&why)))?;
+    fill::fill(object, maps, name, input::name(path), &text).map_err(|why| Error::new(printable(&why)))?;
     Ok(())
 }
 
