@@ -347,9 +347,10 @@ impl Generator<'_> {
         let Some(context) = self.find(|h| h == Holds::Context) else { return };
         self.save_held();
         let helper = self.random.of(&["sk_lookup_tcp", "sk_lookup_udp", "skc_lookup_tcp"]);
-        for off in [16, 8] {
-            self.line(&format!("*(u64 *)(r10 - {off}) = 0"));
-        }
+        // A tuple of zeros but for the destination port, now and then that of a listener.
+        let ports = self.random.of(&[0, 0x1600_0000]);
+        self.line("*(u64 *)(r10 - 16) = 0");
+        self.line(&format!("*(u64 *)(r10 - 8) = {ports}"));
         if context != 1 {
             self.line(&format!("r1 = r{context}"));
         }

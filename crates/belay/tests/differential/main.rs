@@ -1,10 +1,12 @@
-//! Random programs, judged by Belay and by the running kernel: never a different verdict.
+//! Random programs, judged by Belay and by the running kernel: never a different verdict. What is accepted runs on both
+//! runners: never a fault, never a leak, never a different result.
 //!
 //! `BELAY_PROGRAMS=N` asks for N programs (default 3,000), `BELAY_SEED=S` starts elsewhere. A program on which the two
 //! differ is shrunk, line by line, as far as they still differ, and printed with both answers: it makes a golden test.
 
 mod generate;
 mod random;
+mod runs;
 
 use std::fmt::Write;
 
@@ -18,6 +20,8 @@ use random::Random;
 struct Opinions {
     belay: String,
     kernel: String,
+    /// What went wrong in a run of an accepted program.
+    run: Option<String>,
 }
 
 impl Opinions {
@@ -36,8 +40,12 @@ impl Opinions {
 fn opinions(text: &str) -> Option<Opinions> {
     let object = Object::parse("random.s", text.as_bytes(), &belay_object::Options::default()).ok()?;
     let program = object.programs.first()?;
+    let mut run = None;
     let belay = match verify(&object, program, &Options::default()).verdict {
-        Verdict::Accept(_) => "accept".to_string(),
+        Verdict::Accept(verified) => {
+            run = runs::trouble(&verified);
+            "accept".to_string()
+        }
         Verdict::Reject(rejection) => {
             format!("reject: {} at {}: {}", rejection.code, rejection.pc, rejection.fault)
         }
@@ -49,7 +57,7 @@ fn opinions(text: &str) -> Option<Opinions> {
         Answer::Reject(rejected) => format!("reject: {}", rejected.reason()),
         Answer::Unjudged(why) => format!("unjudged: {why}"),
     };
-    Some(Opinions { belay, kernel })
+    Some(Opinions { belay, kernel, run })
 }
 
 /// Takes lines away as long as the two still differ the same way.
@@ -95,6 +103,10 @@ fn belay_and_the_kernel_never_differ() {
             Some("accept") => accepted += 1,
             Some("reject") => rejected += 1,
             _ => unsupported += 1,
+        }
+        if let Some(trouble) = &opinions.run {
+            different += 1;
+            let _ = writeln!(report, "--- seed {number}\nrun: {trouble}\n{text}");
         }
         if opinions.differ() {
             different += 1;

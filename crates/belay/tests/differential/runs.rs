@@ -1,0 +1,80 @@
+//! An accepted program on both runners.
+
+use std::sync::Arc;
+
+use belay_sockets::SocketTable;
+use belay_verifier::Verified;
+use belay_vm::{Checked, Interpreter, Machine, Maps, Packet, Report};
+
+/// A host with something to find: the random programs ask for port 22, or for nothing at all.
+const SOCKETS: &str = r#"
+[[netns]]
+name = "host"
+[[tcp]]
+state = "listen"
+local = "0.0.0.0:22"
+[[udp]]
+local = "0.0.0.0:22"
+"#;
+
+/// What goes wrong when the program runs: a fault or a leak that the checks see, or two results.
+pub(crate) fn trouble(verified: &Verified) -> Option<String> {
+    // Both grounds stay alive, so that an address is never the same in two runs.
+    let (mut first, mut second, mut third) =
+        (Ground::new(verified), Ground::new(verified), Ground::new(verified));
+    let report = first.checked(verified)?;
+    if !report.is_clean() {
+        return Some(format!("{:?}, leaks {:?}", report.result, report.leaks));
+    }
+    let plain = match Interpreter::new(verified, Arc::clone(&third.maps)) {
+        Ok(plain) => plain,
+        Err(error) => return Some(format!("only the checked interpreter takes it: {error}")),
+    };
+    let run = plain.run(&mut third.machine, &mut third.packet);
+    let same = Ok(run.r0) == report.result
+        && run.trace == report.trace
+        && third.packet.bytes() == first.packet.bytes();
+    if same {
+        return None;
+    }
+    // A program that makes numbers of addresses has another result each time.
+    let again = second.checked(verified)?;
+    let by_address = again.result != report.result || second.packet.bytes() != first.packet.bytes();
+    (!by_address)
+        .then(|| format!("checked {:?} {:?}, plain {} {:?}", report.result, report.trace, run.r0, run.trace))
+}
+
+/// What a run needs beside the program.
+struct Ground {
+    maps: Arc<Maps>,
+    machine: Machine,
+    packet: Packet,
+}
+
+impl Ground {
+    fn new(verified: &Verified) -> Ground {
+        let maps = Arc::new(Maps::from_defs(verified.maps()).expect("small maps"));
+        Ground { maps, machine: machine(), packet: packet() }
+    }
+
+    fn checked(&mut self, verified: &Verified) -> Option<Report> {
+        let maps = Arc::clone(&self.maps);
+        let mut checked = Checked::new(verified.program(), maps, verified.release()).ok()?;
+        // The kernel lets a privileged program read stack bytes that were never written, so the verifier does too.
+        checked.strictness.uninitialised_stack = false;
+        Some(checked.run(&mut self.machine, &mut self.packet))
+    }
+}
+
+fn machine() -> Machine {
+    Machine::new(SocketTable::from_toml("sockets.toml", SOCKETS).expect("a table"))
+}
+
+/// A TCP segment over IPv4, 64 bytes.
+fn packet() -> Packet {
+    let mut frame: Vec<u8> = (0..64).collect();
+    frame[12..14].copy_from_slice(&[8, 0]);
+    frame[14] = 0x45;
+    frame[23] = 6;
+    Packet::new(&frame).expect("a frame")
+}
