@@ -476,10 +476,11 @@ impl Generator<'_> {
             self.random.below((limit - size + 1).max(1) as usize) as i32
         };
         let bits = size * 8;
-        if matches!(self.regs[reg], Holds::Value) && self.random.one_in(3) {
-            if let Some(number) = self.find(|h| h == Holds::Small) {
-                self.line(&format!("r{reg} += r{number}"));
-            }
+        if matches!(self.regs[reg], Holds::Value)
+            && self.random.one_in(3)
+            && let Some(number) = self.find(|h| h == Holds::Small)
+        {
+            self.line(&format!("r{reg} += r{number}"));
         }
         match self.random.below(5) {
             0 => self.line(&format!("*(u{bits} *)(r{reg} + {off}) = 7")),
