@@ -185,9 +185,12 @@ pub enum Fault {
     /// A map that is read-only or write-only for programs.
     #[error("{}", if *direction == Direction::Write { "write into map forbidden" } else { "read from map forbidden" })]
     MapAccess { map: String, direction: Direction },
+    /// A lock, a timer or the like in a map's value is loaded or stored.
+    #[error("{name} cannot be accessed directly by load/store")]
+    SpecialField { name: &'static str },
     /// An atomic operation on memory that allows none.
-    #[error("BPF_ATOMIC stores into R{} {found} is not allowed", reg.number())]
-    AtomicTarget { reg: Reg, found: String },
+    #[error("BPF_ATOMIC {action} R{} {found} is not allowed", reg.number())]
+    AtomicTarget { reg: Reg, action: &'static str, found: String },
     /// One instruction follows pointers that need different code.
     #[error("same insn cannot be used with different pointers")]
     MixedPointers { reg: Reg },
@@ -334,7 +337,7 @@ impl Fault {
             Fault::ContextField { .. } => "M0209",
             Fault::PointerOffset { .. } => "M0210",
             Fault::NotMemory { .. } | Fault::MapWritten { .. } => "M0211",
-            Fault::MapAccess { .. } => "M0212",
+            Fault::MapAccess { .. } | Fault::SpecialField { .. } => "M0212",
             Fault::Misaligned { .. } => "M0213",
             Fault::AtomicTarget { .. } => "M0214",
             Fault::MixedPointers { .. } => "M0215",

@@ -25,6 +25,7 @@ mod prune;
 mod reference;
 mod replay;
 pub mod scalar;
+mod special_fields;
 mod stack_depth;
 mod state;
 mod value;

@@ -10,9 +10,10 @@ use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Code, Fault, Stop};
 use crate::layout::Layout;
 use crate::replay::{Event, EventKind, Loss, Replayed, replay};
+use crate::special_fields::special_fields;
 use crate::stack_depth::check_stack_depth;
 use crate::verified::Verified;
-use crate::walk::Walk;
+use crate::walk::{Subject, Walk};
 
 /// What a program is judged against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,13 +94,28 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         Ok(layout) => layout,
         Err(stop) => return (without_path(stop), nothing),
     };
-    let gpl = is_gpl_compatible(&object.license);
     let maps: &[MapDef] = &object.maps;
-    let mut walk = Walk::new(program, maps, &layout, hook, options.release, gpl);
+    let special_fields: Vec<_> = maps.iter().map(|map| special_fields(map, object.btf.as_deref())).collect();
+    let subject = Subject {
+        program,
+        maps,
+        special_fields: &special_fields,
+        layout: &layout,
+        hook,
+        release: options.release,
+        gpl_compatible: is_gpl_compatible(&object.license),
+    };
+    let mut walk = Walk::new(subject);
     match explore(&mut walk).and_then(|stats| match check_stack_depth(&walk) {
         Ok(()) => Ok(stats),
         Err(stop) => Err((Failure { stop, pc: Pc(0), decisions: Vec::new(), steps: 0 }, stats)),
     }) {
+        // Numbers are tracked as 6.18 does: older releases know less of them, and may refuse what it accepts.
+        Ok(stats) if options.release < Release::LATEST => {
+            let what =
+                format!("how Linux {} tracks numbers; {} accepts it", options.release, Release::LATEST);
+            (Verdict::Unsupported { what, pc: None }, stats)
+        }
         Ok(stats) => {
             let touches = walk.touches;
             let verified =
@@ -110,7 +126,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
             let verdict = match failure.stop {
                 Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
                 Stop::Fault(fault) => {
-                    let mut again = Walk::new(program, maps, &layout, hook, options.release, gpl);
+                    let mut again = Walk::new(subject);
                     let Replayed { events, path } = replay(&mut again, &failure.decisions, failure.steps);
                     let code = code_of(&fault, &events, failure.pc, &layout);
                     Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events, path }))

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use belay_isa::{AtomicOp, CallTarget, Imm64, Insn, Pc, Reg, Size, Src, Width};
+use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Size, Src, Width};
 use belay_object::{MapDef, Program};
-use belay_spec::{Hook, Release, ReturnRange};
+use belay_spec::{Hook, Release, ReturnRange, Rule};
 
 use crate::branch::Ways;
 use crate::call::scratch_caller_saved;
@@ -15,6 +15,7 @@ use crate::fault::{Check, Fault, Leave, Stop};
 use crate::layout::Layout;
 use crate::memory::{Action, At};
 use crate::scalar::Scalar;
+use crate::special_fields::SpecialField;
 use crate::state::State;
 use crate::value::{Ghost, Id, Pointer, Value};
 use crate::verified::Touch;
@@ -37,14 +38,22 @@ pub(crate) fn inner_map(index: u32) -> u32 {
     index | INNER_MAP
 }
 
-/// What all paths of one program share.
-pub(crate) struct Walk<'p> {
+/// What is judged, and by which rules.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'p> {
     pub(crate) program: &'p Program,
     pub(crate) maps: &'p [MapDef],
+    /// For each map, the fields of its value that loads and stores may not touch.
+    pub(crate) special_fields: &'p [Vec<SpecialField>],
     pub(crate) layout: &'p Layout,
     pub(crate) hook: &'static Hook,
     pub(crate) release: Release,
     pub(crate) gpl_compatible: bool,
+}
+
+/// What all paths of one program share.
+pub(crate) struct Walk<'p> {
+    subject: Subject<'p>,
     /// What each instruction touches, as far as it was walked.
     pub(crate) touches: Vec<Touch>,
     /// Deepest stack byte of each function.
@@ -54,26 +63,22 @@ pub(crate) struct Walk<'p> {
     next_id: Id,
 }
 
+impl<'p> std::ops::Deref for Walk<'p> {
+    type Target = Subject<'p>;
+
+    fn deref(&self) -> &Subject<'p> {
+        &self.subject
+    }
+}
+
 impl<'p> Walk<'p> {
-    pub(crate) fn new(
-        program: &'p Program,
-        maps: &'p [MapDef],
-        layout: &'p Layout,
-        hook: &'static Hook,
-        release: Release,
-        gpl_compatible: bool,
-    ) -> Walk<'p> {
+    pub(crate) fn new(subject: Subject<'p>) -> Walk<'p> {
         Walk {
-            program,
-            maps,
-            layout,
-            hook,
-            release,
-            gpl_compatible,
-            touches: vec![Touch::None; layout.len()],
-            stack_depths: vec![0; layout.functions.len()],
+            touches: vec![Touch::None; subject.layout.len()],
+            stack_depths: vec![0; subject.layout.functions.len()],
             tail_callers: BTreeSet::new(),
             next_id: 0,
+            subject,
         }
     }
 
@@ -116,6 +121,12 @@ impl<'p> Walk<'p> {
         };
         if let Some(kernel) = self.layout.decode_fault(pc) {
             return Err(Fault::Decode { at: pc, kernel: kernel.clone() }.into());
+        }
+        if self.release < Release::LATEST
+            && let Some(rule) = needs(&insn)
+            && !self.release.has(rule)
+        {
+            return Err(Fault::Decode { at: pc, kernel: "unknown opcode or reserved field".into() }.into());
         }
         match insn {
             Insn::Alu { op, width, dst, src } => {
@@ -201,8 +212,20 @@ impl<'p> Walk<'p> {
                 return Err(Fault::Decode { at: pc, kernel: "unknown opcode 8d".into() }.into());
             }
             Insn::AddrSpaceCast { .. } => return Err(Stop::unsupported("address space casts (arenas)")),
-            Insn::LoadAcquire { .. } | Insn::StoreRelease { .. } => {
-                return Err(Stop::unsupported("load-acquire and store-release"));
+            Insn::LoadAcquire { size, dst, base, off } => {
+                self.readable(state, base)?;
+                self.writable(dst)?;
+                self.check_atomic_target(state, base, "loads from")?;
+                let at = At { pc, base, off: i64::from(off), size, signed: false, aligned: true };
+                let value = self.access(state, at, Action::Load)?;
+                state.set(dst, value);
+            }
+            Insn::StoreRelease { size, base, off, src } => {
+                self.readable(state, src)?;
+                self.readable(state, base)?;
+                self.check_atomic_target(state, base, "stores into")?;
+                let at = At { pc, base, off: i64::from(off), size, signed: false, aligned: true };
+                self.access(state, at, Action::StoreReg(src))?;
             }
             Insn::MayGoto { .. } => return Err(Stop::unsupported("`may_goto`")),
         }
@@ -248,23 +271,11 @@ impl<'p> Walk<'p> {
             | AtomicOp::And { fetch }
             | AtomicOp::Xor { fetch } => fetch.then_some(src),
         };
-        let base = *self.readable(state, at.base)?;
+        self.readable(state, at.base)?;
         if let Some(reg) = fetched {
             self.writable(reg)?;
         }
-        let refused = matches!(
-            base.as_pointer(),
-            Some(
-                Pointer::Context
-                    | Pointer::Packet(_)
-                    | Pointer::PacketMeta(_)
-                    | Pointer::FlowKeys
-                    | Pointer::Socket(_)
-            )
-        );
-        if refused && !base.nullable {
-            return Err(Fault::AtomicTarget { reg: at.base, found: base.type_name() }.into());
-        }
+        self.check_atomic_target(state, at.base, "stores into")?;
         let old = self.access(state, at, Action::Load)?;
         self.access(state, at, Action::Update)?;
         if let Some(reg) = fetched {
@@ -276,6 +287,21 @@ impl<'p> Walk<'p> {
             state.set(reg, old);
         }
         Ok(())
+    }
+
+    /// Atomic instructions touch plain memory only.
+    fn check_atomic_target(&self, state: &State, reg: Reg, action: &'static str) -> Check {
+        let base = state.reg(reg);
+        match base.as_pointer() {
+            Some(
+                Pointer::Context
+                | Pointer::Packet(_)
+                | Pointer::PacketMeta(_)
+                | Pointer::FlowKeys
+                | Pointer::Socket(_),
+            ) if !base.nullable => Err(Fault::AtomicTarget { reg, action, found: base.type_name() }.into()),
+            _ => Ok(()),
+        }
     }
 
     /// `LD_ABS`, `LD_IND`: load packet bytes, or end the program with 0 if they are not there.
@@ -330,4 +356,17 @@ impl<'p> Walk<'p> {
 /// The target of a jump; the layout has checked that it exists.
 fn jump(pc: Pc, off: i64) -> Pc {
     Pc((i64::from(pc.0) + 1 + off) as u32)
+}
+
+/// The rule that brought the instruction, if not every release has it.
+fn needs(insn: &Insn) -> Option<Rule> {
+    match insn {
+        Insn::MovSx { .. }
+        | Insn::Load { signed: true, .. }
+        | Insn::Endian { op: EndianOp::Swap, .. }
+        | Insn::Alu { op: AluOp::Sdiv | AluOp::Smod, .. } => Some(Rule::SignExtension),
+        Insn::MayGoto { .. } => Some(Rule::MayGoto),
+        Insn::LoadAcquire { .. } | Insn::StoreRelease { .. } => Some(Rule::AcquireRelease),
+        _ => None,
+    }
 }

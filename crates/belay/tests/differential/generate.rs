@@ -493,6 +493,15 @@ impl Generator<'_> {
                 let op = self.random.of(&["+=", "|=", "&=", "^="]);
                 self.line(&format!("lock *(u{bits} *)(r{reg} + {off}) {op} r{src}"));
             }
+            3 if size >= 4 && self.random.one_in(3) => {
+                let (dst, src) = (self.target(), self.number());
+                if self.random.one_in(2) {
+                    self.line(&format!("r{dst} = load_acquire((u{bits} *)(r{reg} + {off}))"));
+                    self.regs[dst] = Holds::Number;
+                } else {
+                    self.line(&format!("store_release((u{bits} *)(r{reg} + {off}), r{src})"));
+                }
+            }
             _ => {
                 let dst = self.target();
                 let sign = if size < 8 && self.random.one_in(3) { "s" } else { "u" };

@@ -235,6 +235,12 @@ impl Case<'_> {
                     Some("see the map's `BPF_F_RDONLY_PROG` and `BPF_F_WRONLY_PROG` flags"),
                 )
             }
+            Fault::SpecialField { name } => self.say(
+                pc,
+                "here",
+                format!("a `{name}` in a map's value is loaded or stored"),
+                Some("leave the field to its helpers"),
+            ),
             Fault::AtomicTarget { found, .. } => self.say(
                 pc,
                 "here",

@@ -2,7 +2,8 @@
 
 use belay_isa::Reg;
 
-use crate::fault::{Check, Direction, Fault};
+use crate::fault::{Check, Direction, Fault, Stop};
+use crate::special_fields::SpecialField;
 use crate::value::Value;
 use crate::walk::Walk;
 
@@ -41,7 +42,22 @@ impl Walk<'_> {
         if forbidden {
             return Err(Fault::MapAccess { map: def.name.clone(), direction }.into());
         }
-        self.region_bytes(reg, base, off, size, def.value_size)
+        self.region_bytes(reg, base, off, size, def.value_size)?;
+        self.spare_special_fields(base, map, off, size)
+    }
+
+    /// Locks, timers and the like are the helpers' alone.
+    fn spare_special_fields(&self, base: &Value, map: u32, off: i64, size: u32) -> Check {
+        let (start, end) = (off + base.scalar.smin(), off + base.scalar.umax() as i64 + i64::from(size));
+        let fields = self.special_fields.get(map as usize).map_or(&[][..], Vec::as_slice);
+        let touched = fields
+            .iter()
+            .find(|field| start < i64::from(field.off) + i64::from(field.size) && i64::from(field.off) < end);
+        match touched {
+            None => Ok(()),
+            Some(SpecialField { name: "kptr", .. }) => Err(Stop::unsupported("kptrs in map values")),
+            Some(field) => Err(Fault::SpecialField { name: field.name }.into()),
+        }
     }
 
     /// The bytes of a frozen read-only map at a constant offset, as a number.
