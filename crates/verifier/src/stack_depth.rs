@@ -6,7 +6,7 @@ use crate::fault::{Check, Fault};
 use crate::state::{MAX_FRAMES, STACK_SIZE};
 use crate::walk::Walk;
 
-/// Frames are rounded up to this many bytes (measured: with the JIT on).
+/// Frames are rounded up to this many bytes; a function that uses no stack takes none (measured, with the JIT on).
 const FRAME_ALIGNMENT: u32 = 16;
 /// Most stack below a function that makes a tail call.
 const TAIL_CALL_STACK: u32 = 256;
@@ -47,7 +47,7 @@ struct Link {
 }
 
 fn frame_size(walk: &Walk<'_>, function: usize) -> u32 {
-    walk.stack_depths[function].max(1).next_multiple_of(FRAME_ALIGNMENT)
+    walk.stack_depths[function].next_multiple_of(FRAME_ALIGNMENT)
 }
 
 /// The functions that each function calls, or has helpers call.

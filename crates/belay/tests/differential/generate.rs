@@ -55,7 +55,11 @@ struct Generator<'r> {
     open: Vec<(usize, usize)>,
     /// What was spilled to each stack slot below the tuple.
     slots: [Holds; 6],
+    /// Which hook it is for.
+    section: &'static str,
+    /// Whether there may be a function, and whether it is called.
     helps: bool,
+    called: bool,
 }
 
 /// One program, as assembly text.
@@ -70,7 +74,9 @@ pub(crate) fn program(random: &mut Random) -> String {
         labels: 0,
         open: Vec::new(),
         slots: [Holds::Nothing; 6],
+        section,
         helps,
+        called: false,
     };
     generator.body();
     generator.text
@@ -97,7 +103,7 @@ impl Generator<'_> {
             _ => self.line("r0 = 0"),
         }
         self.line("exit");
-        if self.helps {
+        if self.called {
             self.helper_function();
         }
     }
@@ -135,6 +141,11 @@ impl Generator<'_> {
     fn find(&mut self, wanted: impl Fn(Holds) -> bool) -> Option<usize> {
         let found: Vec<usize> = (0..10).filter(|&r| wanted(self.regs[r])).collect();
         (!found.is_empty()).then(|| self.random.of(&found))
+    }
+
+    /// Whether to do what only some hooks allow: where it is allowed, and rarely elsewhere.
+    fn at(&mut self, sections: &[&str]) -> bool {
+        sections.contains(&self.section) || self.random.one_in(25)
     }
 
     /// A register that holds something; rarely any at all.
@@ -196,7 +207,7 @@ impl Generator<'_> {
     }
 
     fn step(&mut self) {
-        match self.random.below(22) {
+        match self.random.below(26) {
             0 => self.random_number(),
             1..=3 => self.arithmetic(),
             4 => self.bound(),
@@ -212,6 +223,9 @@ impl Generator<'_> {
             18 => self.branch(),
             19 => self.copy(),
             20 => self.record(),
+            21 | 22 => self.hand_memory_over(),
+            23 => self.move_packet(),
+            24 => self.narrow(),
             _ => self.rare(),
         }
     }
@@ -279,10 +293,13 @@ impl Generator<'_> {
     fn context_load(&mut self) {
         let Some(context) = self.find(|h| h == Holds::Context) else { return };
         let reg = self.target();
-        let off = match self.random.one_in(6) {
-            true => self.random.below(200) as i32,
-            false => self.random.of(&[0, 4, 8, 16, 40, 44, 68]),
-        };
+        if !self.random.one_in(6) {
+            let off = if self.section == "xdp" { 12 } else { self.random.of(&[0, 4, 8, 16, 40, 44, 68]) };
+            self.line(&format!("r{reg} = *(u32 *)(r{context} + {off})"));
+            self.regs[reg] = Holds::Number;
+            return;
+        }
+        let off = self.random.below(200) as i32;
         let size = self.random.of(&["u32", "u32", "u32", "u16", "u8", "u64"]);
         if self.random.one_in(10) {
             self.line(&format!("*(u32 *)(r{context} + {off}) = {}", self.labels));
@@ -346,7 +363,9 @@ impl Generator<'_> {
     fn look_up_socket(&mut self) {
         let Some(context) = self.find(|h| h == Holds::Context) else { return };
         self.save_held();
-        let helper = self.random.of(&["sk_lookup_tcp", "sk_lookup_udp", "skc_lookup_tcp"]);
+        let common = self.at(&["tc", "xdp"]);
+        let helpers = ["sk_lookup_tcp", "sk_lookup_udp", "skc_lookup_tcp"];
+        let helper = self.random.of(&helpers[..if common { 3 } else { 2 }]);
         // A tuple of zeros but for the destination port, now and then that of a listener.
         let ports = self.random.of(&[0, 0x1600_0000]);
         self.line("*(u64 *)(r10 - 16) = 0");
@@ -420,6 +439,7 @@ impl Generator<'_> {
         }
         if socket {
             let by_function = self.helps && self.random.one_in(2);
+            self.called |= by_function;
             self.line(if by_function { "call release_it" } else { "call bpf_sk_release" });
         } else {
             self.line("r2 = 0");
@@ -571,6 +591,131 @@ impl Generator<'_> {
         }
     }
 
+    /// Hands memory and a size to a helper.
+    fn hand_memory_over(&mut self) {
+        if self.regs[6] != Holds::Context {
+            return;
+        }
+        let how = self.random.below(4);
+        let allowed = match how {
+            0 => self.at(&["tc"]),
+            1 => self.at(&["tc", "xdp"]),
+            _ => self.at(&["tc", "cgroup_skb/egress"]),
+        };
+        if !allowed {
+            return;
+        }
+        self.save_held();
+        let touchable = |h| matches!(h, Holds::Value | Holds::Record | Holds::Packet(1..));
+        let memory = if self.random.one_in(2) { self.find(touchable) } else { None };
+        let size = self.find(|h| matches!(h, Holds::Small | Holds::Number)).filter(|_| self.random.one_in(2));
+        // The size first: the other arguments must not overwrite what it is made from.
+        match size {
+            Some(reg) => {
+                if reg != 4 {
+                    self.line(&format!("r4 = r{reg}"));
+                }
+                if !self.random.one_in(4) {
+                    let mask = self.random.of(&[7, 15, 31]);
+                    self.line(&format!("r4 &= {mask}"));
+                }
+                if self.random.one_in(2) {
+                    self.line("r4 += 1");
+                }
+            }
+            None => {
+                let size = self.random.of(&[4, 4, 8, 8, 16, 16, 20, 32, 64, 0, 1, 513]);
+                self.line(&format!("r4 = {size}"));
+            }
+        }
+        match memory.filter(|&reg| reg != 4) {
+            Some(reg) => {
+                if reg != 3 {
+                    self.line(&format!("r3 = r{reg}"));
+                }
+            }
+            None => {
+                let off = self.random.of(&[32, 64, 64, 128, 128, 256, 16, 512, 520]);
+                self.line("r3 = r10");
+                self.line(&format!("r3 += -{off}"));
+            }
+        }
+        self.line("r2 = 0");
+        let helper = match how {
+            0 => {
+                self.line("r5 = 0");
+                "skb_store_bytes"
+            }
+            1 => {
+                // Size and memory stand elsewhere: from, from_size, to, to_size, seed.
+                self.line("r1 = r3");
+                self.line("r2 = r4");
+                self.line("r3 = 0");
+                self.line("r4 = 0");
+                self.line("r5 = 0");
+                "csum_diff"
+            }
+            _ => "skb_load_bytes",
+        };
+        if helper != "csum_diff" {
+            self.line("r1 = r6");
+        }
+        self.line(&format!("call bpf_{helper}"));
+        if helper == "skb_store_bytes" {
+            self.forget_packet();
+        }
+        self.after_call(Holds::Number);
+    }
+
+    /// A helper after which packet pointers are of no use.
+    fn move_packet(&mut self) {
+        if self.regs[6] != Holds::Context || !self.at(&["tc", "xdp"]) {
+            return;
+        }
+        self.save_held();
+        self.line("r1 = r6");
+        self.line("r2 = 0");
+        let helper = if self.packet == Some((0, 4)) { "xdp_adjust_head" } else { "skb_pull_data" };
+        self.line(&format!("call bpf_{helper}"));
+        self.forget_packet();
+        self.after_call(Holds::Number);
+    }
+
+    /// Mostly: now and then a stale pointer is used.
+    fn forget_packet(&mut self) {
+        if self.random.one_in(6) {
+            return;
+        }
+        for held in self.regs.iter_mut().chain(&mut self.slots) {
+            if matches!(held, Holds::Packet(_) | Holds::PacketEnd) {
+                *held = Holds::Nothing;
+            }
+        }
+    }
+
+    /// Stores a number at one width and loads it at another.
+    fn narrow(&mut self) {
+        let number = self.number();
+        let reg = self.target();
+        let off = 80 + 8 * self.random.below(2);
+        let (stored, loaded) = (self.random.of(&[1, 2, 4, 8, 8]), self.random.of(&[1, 2, 4, 8]));
+        let at = off as i32 - loaded * self.random.below((8 / loaded) as usize) as i32;
+        self.line(&format!("*(u{} *)(r10 - {off}) = r{number}", stored * 8));
+        self.line(&format!("r{reg} = *(u{} *)(r10 - {at})", loaded * 8));
+        self.regs[reg] = Holds::Number;
+        // What it is good for: an index into a value.
+        if let Some(value) = self.find(|h| h == Holds::Value)
+            && value != reg
+        {
+            let mask = self.random.of(&[7, 15, 31, 63]);
+            if self.random.one_in(2) {
+                self.line(&format!("r{reg} &= {mask}"));
+            }
+            self.line(&format!("r{value} += r{reg}"));
+            self.line(&format!("r{reg} = *(u8 *)(r{value} + 0)"));
+        }
+    }
+
     fn rare(&mut self) {
         match self.random.below(7) {
             0 if self.regs[6] == Holds::Context => {
@@ -581,7 +726,7 @@ impl Generator<'_> {
                 self.line("call bpf_tail_call");
                 self.after_call(Holds::Nothing);
             }
-            1 if self.regs[6] == Holds::Context => {
+            1 if self.regs[6] == Holds::Context && self.section == "tc" => {
                 self.save_held();
                 self.line("r0 = *(u16 *)skb[12]");
                 self.after_call(Holds::Number);

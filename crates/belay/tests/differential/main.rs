@@ -8,6 +8,7 @@ mod generate;
 mod random;
 mod runs;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use belay_linux::{Kernel, LogLevel, Verdict as Answer, verify_programs};
@@ -96,12 +97,17 @@ fn belay_and_the_kernel_never_differ() {
     let (programs, seed) = (setting("BELAY_PROGRAMS", 3000), setting("BELAY_SEED", 1));
     let (mut accepted, mut rejected, mut unsupported, mut different) = (0, 0, 0, 0);
     let mut report = String::new();
+    let mut codes = BTreeMap::<String, u64>::new();
     for number in seed..seed + programs {
         let text = generate::program(&mut Random::new(number));
         let Some(opinions) = opinions(&text) else { panic!("seed {number} gives no program:\n{text}") };
         match opinions.belay.split(':').next() {
             Some("accept") => accepted += 1,
-            Some("reject") => rejected += 1,
+            Some("reject") => {
+                rejected += 1;
+                let code = opinions.belay.split_whitespace().nth(1).unwrap_or_default();
+                *codes.entry(code.to_string()).or_default() += 1;
+            }
             _ => unsupported += 1,
         }
         if let Some(trouble) = &opinions.run {
@@ -120,9 +126,8 @@ fn belay_and_the_kernel_never_differ() {
             }
         }
     }
-    println!(
-        "{programs} programs from seed {seed}: {accepted} accepted, {rejected} rejected, {unsupported} unsupported"
-    );
+    println!("{programs} programs from seed {seed}:");
+    println!("{accepted} accepted, {rejected} rejected, {unsupported} unsupported; rejected for {codes:?}");
     assert_eq!(different, 0, "{different} differences\n{report}");
     assert!(accepted * 10 >= programs && rejected * 10 >= programs, "both verdicts must come up often");
 }
