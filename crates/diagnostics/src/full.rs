@@ -30,11 +30,8 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     for stretch in &stretches {
         group = group.element(stretch.snippet());
     }
-    if let Some(lane) = &lane {
-        if !with_source {
-            group = group.element(Origin::path(&lane.origin));
-        }
-        group = group.element(lane.snippet());
+    if let Some(lane) = lane.as_ref().filter(|_| !with_source) {
+        group = group.element(Origin::path(&lane.origin)).element(lane.snippet());
     }
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(printable(note)));
@@ -48,7 +45,12 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     let more = format!("try `belay explain {}`", diagnostic.code);
     group = group.element(Level::NOTE.with_name("for more").message(more));
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
-    let mut text = renderer.render(&[group]);
+    let mut report = vec![group];
+    if let Some(lane) = lane.as_ref().filter(|_| with_source) {
+        let title = format!("the same in instructions of `{}`", printable(&diagnostic.program));
+        report.push(Group::with_title(Level::NOTE.secondary_title(title)).element(lane.snippet()));
+    }
+    let mut text = renderer.render(&report);
     text.push('\n');
     text
 }

@@ -69,7 +69,11 @@ impl<'a> Sources<'a> {
             LookFor::Condition => condition(&chars, column_index),
             LookFor::Words => None,
         };
-        let (start, end) = found.unwrap_or_else(|| words_from(&chars, column_index));
+        // Assembly text, which has no types and so no such table: the whole statement.
+        let assembly = self.program.btf_lines.is_empty();
+        let words =
+            || if assembly { rest_of_line(&chars, column_index) } else { words_from(&chars, column_index) };
+        let (start, end) = found.unwrap_or_else(words);
         Some(Span {
             file: printable(&line.file),
             line: line.line,
@@ -189,13 +193,17 @@ fn words_from(line: &[char], start: usize) -> (usize, usize) {
         end += skip + word;
     }
     if end == start {
-        // An operator or an assembly line: the rest, without a comment or a closing brace.
-        let text: String = rest(start).iter().collect();
-        let code = text.find(" #").or_else(|| text.find("//")).unwrap_or(text.len());
-        let code = text.get(..code).unwrap_or(&text).trim_end();
-        end = start + code.chars().count();
+        return rest_of_line(line, start);
     }
     (start, end.max(start + 1))
+}
+
+/// From a column to the end of the line, without a comment.
+fn rest_of_line(line: &[char], start: usize) -> (usize, usize) {
+    let text: String = line.get(start..).unwrap_or(&[]).iter().collect();
+    let code = text.find(" #").or_else(|| text.find("//")).unwrap_or(text.len());
+    let code = text.get(..code).unwrap_or(&text).trim_end();
+    (start, start + code.chars().count().max(1))
 }
 
 /// Where the access begins of which a member's name begins, or a word ends, at `at`: `sk` of `sk->state`.

@@ -82,6 +82,9 @@ pub(crate) struct RunArgs {
     /// Do not verify: run in the checked interpreter, and report faults and leaks
     #[arg(long)]
     pub(crate) unverified: bool,
+    /// With `--unverified`: instructions after which a packet's run is stopped
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub(crate) budget: u64,
     /// Kernel release to judge by
     #[arg(long, value_name = "RELEASE", default_value = "6.18")]
     pub(crate) kernel: Release,

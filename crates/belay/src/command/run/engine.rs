@@ -61,10 +61,12 @@ impl Runners {
         object: &Object,
         maps: &Arc<Maps>,
         release: Release,
+        budget: u64,
     ) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for program in programs {
-            let runner = Checked::new(program, Arc::clone(maps), release).map_err(|e| e.to_string())?;
+            let mut runner = Checked::new(program, Arc::clone(maps), release).map_err(|e| e.to_string())?;
+            runner.strictness.budget = budget;
             runners.insert(program.name.clone(), runner);
         }
         for (array, index, target) in array_entries(object) {

@@ -71,7 +71,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         return refuse(args, streams, &rejected, document);
     }
     let runners = if args.unverified {
-        Runners::checked(&needed(&object, program, egress), &object, &maps, args.kernel)
+        Runners::checked(&needed(&object, program, egress), &object, &maps, args.kernel, args.budget)
     } else {
         Runners::verified(&proofs, &object, &maps)
     };

@@ -1,0 +1,174 @@
+//! The command's conventions: exit codes, streams, formats.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const GOOD: &str = "tests/programs/lifetime/correct-tcp.bpf.o";
+const BAD: &str = "tests/programs/lifetime/fault-leak-one-branch.bpf.o";
+const PACKETS: &str = "tests/captures/tcp-inbound.pcap";
+
+fn belay(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_belay"))
+        .args(args)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .env_remove("BELAY_FORMAT")
+        .output()
+        .expect("the binary runs")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("text")
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("text")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", stdout(output)))
+}
+
+#[test]
+fn exit_codes_tell_accepted_rejected_and_unusable() {
+    assert_eq!(code(&belay(&["verify", GOOD])), 0);
+    assert_eq!(code(&belay(&["verify", BAD])), 1);
+    assert_eq!(code(&belay(&["verify", GOOD, BAD])), 1);
+    assert_eq!(code(&belay(&["verify", "--exit-zero", BAD])), 0);
+    assert_eq!(code(&belay(&["verify", "no-such-file.o", BAD])), 2);
+    assert_eq!(code(&belay(&["verify", PACKETS])), 2);
+    assert_eq!(code(&belay(&["verify"])), 2);
+    assert_eq!(code(&belay(&["verify", "--kernel", "5.4", GOOD])), 2);
+    assert_eq!(code(&belay(&["--help"])), 0);
+    assert_eq!(code(&belay(&["explain", "S9999"])), 2);
+}
+
+#[test]
+fn the_report_is_on_stdout_and_errors_on_stderr() {
+    let rejected = belay(&["verify", "--format", "concise", BAD]);
+    let line = "tests/programs/lifetime/fault-leak-one-branch.bpf.c:22:6: error[S0101]: ";
+    assert!(stdout(&rejected).starts_with(line), "{}", stdout(&rejected));
+    assert_eq!(stderr(&rejected), "");
+    let missing = belay(&["verify", "no-such-file.o"]);
+    assert_eq!(stdout(&missing), "");
+    assert_eq!(stderr(&missing), "belay: error: no-such-file.o: cannot be read: no such file or directory\n");
+    assert_eq!(stdout(&belay(&["verify", "-q", GOOD])), "");
+}
+
+#[test]
+fn json_follows_the_schema() {
+    let document = json(&belay(&["verify", "--format", "json", "--kernel", "6.18,6.12", BAD]));
+    assert_eq!(document["schema"], 1);
+    let programs = document["files"][0]["programs"].as_array().expect("programs");
+    assert_eq!(programs.len(), 2);
+    assert_eq!(programs[1]["kernel"], "6.12");
+    let program = &programs[0];
+    assert_eq!(program["name"], "leak");
+    assert_eq!(program["section"], "tc");
+    assert_eq!(program["hook"], "sched_cls");
+    assert_eq!(program["verdict"], "reject");
+    assert!(program["stats"]["insns_processed"].as_u64().expect("a count") > 0);
+    let diagnostic = &program["diagnostics"][0];
+    assert_eq!(diagnostic["code"], "S0101");
+    assert_eq!(diagnostic["insn"], 28);
+    assert_eq!(diagnostic["kernel_message"], "Unreleased reference id=2 alloc_insn=16");
+    assert_eq!(diagnostic["spans"][0]["source"]["line"], 18);
+}
+
+#[test]
+fn errors_in_json_mode_are_json() {
+    for args in [
+        &["verify", "--format", "json", "no-such-file.o"][..],
+        &["run", "--format=json", GOOD, "--packets", "no-such-file.pcap"],
+        &["verify", "--format", "json", "--no-such-flag"],
+        &["explain", "--format", "json", "S9999"],
+    ] {
+        let output = belay(args);
+        assert_eq!(code(&output), 2, "{args:?}");
+        assert_eq!(stderr(&output), "", "{args:?}");
+        let document = json(&output);
+        let told = document["error"]["message"].is_string() || document["files"][0]["error"].is_string();
+        assert!(told && document["schema"] == 1, "{args:?}: {document}");
+    }
+}
+
+#[test]
+fn an_object_with_several_programs_wants_a_choice() {
+    let output = belay(&["run", "bpf/firewall.bpf.o", "--packets", PACKETS]);
+    assert_eq!(code(&output), 2);
+    let expected = "belay: error: bpf/firewall.bpf.o: holds several programs (`ingress`, `egress`): choose one with `--program`\n";
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
+fn a_rejected_program_is_not_run_and_the_checked_interpreter_finds_its_leak() {
+    let sockets = ["--sockets", "crates/belay/tests/ssh.toml"];
+    let refused = belay(&[&["run", BAD, "--packets", PACKETS][..], &sockets].concat());
+    assert_eq!((code(&refused), stdout(&refused)), (1, ""));
+    assert!(stderr(&refused).contains("error[S0101]"), "{}", stderr(&refused));
+    let checked = belay(
+        &[&["run", BAD, "--packets", PACKETS, "--unverified", "--format", "json"][..], &sockets].concat(),
+    );
+    assert_eq!(code(&checked), 1, "{}", stderr(&checked));
+    let document = json(&checked);
+    assert_eq!(document["summary"]["leaks"], 67);
+    let finding = &document["packets"][0]["findings"][0];
+    assert_eq!(finding["kind"], "leak");
+    let acquired = finding["acquired_at"].as_str().expect("a place");
+    assert!(acquired.contains("fault-leak-one-branch.bpf.c:18"), "{acquired}");
+}
+
+#[test]
+fn a_map_that_is_too_large_is_an_error_not_an_allocation() {
+    let path = std::env::temp_dir().join(format!("belay-large-map-{}.s", std::process::id()));
+    let text = ".license GPL\n.map huge kind=array key=4 value=1048576 entries=4096\n.hook sched_cls\n.prog x\n  r0 = 0\n  exit\n";
+    std::fs::write(&path, text).expect("a file");
+    let output = belay(&["run", path.to_str().expect("a path"), "--packets", PACKETS]);
+    std::fs::remove_file(&path).expect("the file");
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("map `huge`"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_firewall_runs_on_a_capture() {
+    let args =
+        ["run", "bpf/firewall.bpf.o", "--program", "ingress", "--egress", "egress", "--packets", PACKETS];
+    let files =
+        ["--sockets", "tests/captures/tcp-inbound.toml", "--map", "policy=tests/captures/policy.toml"];
+    let output = belay(&[&args[..], &files].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("tcp 192.0.2.2:40001 > 192.0.2.1:8080 [S]"), "{text}");
+    assert!(text.contains("tcp listen [::]:8080"), "{text}");
+    assert!(text.ends_with("every reference to a socket was released\n"), "{text}");
+}
+
+#[test]
+fn disasm_names_helpers_and_shows_the_source() {
+    let output = belay(&["disasm", GOOD]);
+    assert_eq!(code(&output), 0);
+    for part in ["call bpf_sk_release", "; tests/programs/lifetime/correct-tcp.bpf.c:", "<L1>", "L1:"] {
+        assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_error() {
+    use std::process::Stdio;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_belay"))
+        .args(["explain"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    // Nobody will read: closed before the first byte.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the binary ends");
+    assert_eq!((code(&output), stderr(&output)), (0, ""));
+}
