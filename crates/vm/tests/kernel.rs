@@ -506,3 +506,51 @@ fn prefixes_and_rings_answer_as_in_the_kernel() {
     body += "r0 = 0\nexit";
     compare(&netns, "sched_cls", ".map m kind=ringbuf entries=4096", &body, &tcp());
 }
+
+#[test]
+fn arithmetic_and_comparisons_agree() {
+    let Some(netns) = namespace("arithmetic_and_comparisons_agree") else { return };
+    let numbers: [u64; 11] = [
+        0,
+        1,
+        2,
+        7,
+        63,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+        0x1234_5678_9abc_def0,
+        0x8000_0000_0000_0000,
+        u64::MAX,
+    ];
+    // What the kernel does not fold: both operands come from a map, as numbers it does not know.
+    let operand = |reg: u32, value: u64| {
+        format!("r2 = {value:#x} ll\n*(u64 *)(r10 - 8) = r2\nr{reg} = *(u64 *)(r10 - 8)\n")
+    };
+    let alu = ["+=", "-=", "*=", "/=", "s/=", "%=", "s%=", "|=", "&=", "^=", "<<=", ">>=", "s>>="];
+    let compare_ops = ["==", "!=", ">", ">=", "<", "<=", "&", "s>", "s>=", "s<", "s<="];
+    for (a, b) in numbers.iter().flat_map(|a| numbers.iter().map(move |b| (*a, *b))) {
+        let mut body = String::new();
+        let mut slot = 0;
+        for op in alu {
+            for prefix in ["r", "w"] {
+                body += &operand(7, a);
+                body += &operand(8, b);
+                body += &format!("{prefix}7 {op} {prefix}8\nr0 = r7\n{}", keep(slot));
+                slot += 1;
+            }
+        }
+        for prefix in ["r", "w"] {
+            body += "r9 = 0\n";
+            for (bit, op) in compare_ops.iter().enumerate() {
+                body += &operand(7, a);
+                body += &operand(8, b);
+                body += &format!("if {prefix}7 {op} {prefix}8 goto +1\ngoto +1\nr9 |= {}\n", 1 << bit);
+            }
+            body += &format!("r0 = r9\n{}", keep(slot));
+            slot += 1;
+        }
+        body += "r0 = 0\nexit";
+        compare(&netns, "sched_cls", "", &body, &tcp());
+    }
+}
