@@ -1,12 +1,14 @@
 //! Whatever bytes a program is made of, the checked interpreter neither panics nor faults: it reports.
 
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 use belay_isa::Slot;
-use belay_object::{Attach, MapDef, Program};
+use belay_object::{Attach, MapDef, Object, Options, Program};
 use belay_sockets::SocketTable;
 use belay_spec::{Hook, MapKind, Release};
-use belay_vm::{Checked, Machine, Maps, Packet, Strictness};
+use belay_vm::{Checked, Interpreter, Machine, Maps, Packet, Strictness};
 use proptest::prelude::*;
 
 const SOCKETS: &str = r#"
@@ -17,31 +19,36 @@ state = "listen"
 local = "0.0.0.0:22"
 "#;
 
+fn definitions() -> Vec<MapDef> {
+    let inner = MapDef::new("inner", MapKind::ARRAY, 4, 16, 4);
+    let mut outer = MapDef::new("outer", MapKind::ARRAY_OF_MAPS, 4, 4, 2);
+    outer.inner = Some(Box::new(inner.clone()));
+    let mut trie = MapDef::new("trie", MapKind::LPM_TRIE, 8, 8, 4);
+    trie.flags = 1;
+    vec![
+        MapDef::new("array", MapKind::ARRAY, 4, 16, 4),
+        MapDef::new("hash", MapKind::HASH, 4, 8, 4),
+        MapDef::new("lru", MapKind::LRU_HASH, 1, 1, 2),
+        MapDef::new("cpu", MapKind::PERCPU_ARRAY, 4, 8, 2),
+        trie,
+        MapDef::new("ring", MapKind::RINGBUF, 0, 0, 4096),
+        MapDef::new("programs", MapKind::PROG_ARRAY, 4, 4, 2),
+        inner,
+        outer,
+    ]
+}
+
+fn made() -> Arc<Maps> {
+    let maps = Maps::from_defs(&definitions()).expect("the maps can be made");
+    let (inner, outer) = (maps.by_name("inner").expect("made"), maps.by_name("outer").expect("made"));
+    maps.set_inner(outer, &[0; 4], inner).expect("same shape");
+    Arc::new(maps)
+}
+
+/// Maps that many programs share: what one leaves there, the next meets.
 fn maps() -> Arc<Maps> {
     static MAPS: OnceLock<Arc<Maps>> = OnceLock::new();
-    let make = || {
-        let inner = MapDef::new("inner", MapKind::ARRAY, 4, 16, 4);
-        let mut outer = MapDef::new("outer", MapKind::ARRAY_OF_MAPS, 4, 4, 2);
-        outer.inner = Some(Box::new(inner.clone()));
-        let mut trie = MapDef::new("trie", MapKind::LPM_TRIE, 8, 8, 4);
-        trie.flags = 1;
-        let defs = [
-            MapDef::new("array", MapKind::ARRAY, 4, 16, 4),
-            MapDef::new("hash", MapKind::HASH, 4, 8, 4),
-            MapDef::new("lru", MapKind::LRU_HASH, 1, 1, 2),
-            MapDef::new("cpu", MapKind::PERCPU_ARRAY, 4, 8, 2),
-            trie,
-            MapDef::new("ring", MapKind::RINGBUF, 0, 0, 4096),
-            MapDef::new("programs", MapKind::PROG_ARRAY, 4, 4, 2),
-            inner,
-            outer,
-        ];
-        let maps = Maps::from_defs(&defs).expect("the maps can be made");
-        let (inner, outer) = (maps.by_name("inner").expect("made"), maps.by_name("outer").expect("made"));
-        maps.set_inner(outer, &[0; 4], inner).expect("same shape");
-        Arc::new(maps)
-    };
-    Arc::clone(MAPS.get_or_init(make))
+    Arc::clone(MAPS.get_or_init(made))
 }
 
 fn run(hook: &str, slots: Vec<Slot>) {
@@ -111,6 +118,39 @@ fn piece() -> impl Strategy<Value = Vec<Slot>> {
     ]
 }
 
+/// What the verifier accepts, the checked interpreter finds nothing wrong with, and the interpreter runs to its end.
+/// Whether it was accepted.
+fn accepted_is_clean(hook: &str, slots: Vec<Slot>) -> bool {
+    let attach = Attach::Hook(Hook::by_name(hook).expect("a hook"));
+    let program = Program::new("random", hook, attach, slots);
+    let mut object =
+        Object::parse("t.s", b".license GPL\n.hook xdp\n.prog none\nr0 = 0\nexit\n", &Options::default())
+            .expect("an object");
+    object.maps = definitions();
+    object.programs = vec![program.clone()];
+    let judgement = belay_verifier::verify(&object, &program, &belay_verifier::Options::default());
+    let belay_verifier::Verdict::Accept(verified) = judgement.verdict else { return false };
+
+    // A helper that Belay verifies and does not run yet.
+    let Ok(mut checked) = Checked::new(&program, made(), Release::LATEST) else { return false };
+    // Linux lets privileged programs read stack that nothing was written to.
+    checked.strictness = Strictness { uninitialised_stack: false, ..Strictness::default() };
+    let sockets = SocketTable::from_toml("t.toml", SOCKETS).expect("well formed");
+    let packet = || Packet::new(&[0x45; 80]).expect("a frame");
+    let report = checked.run(&mut Machine::new(sockets.clone()), &mut packet());
+    let text: Vec<_> = belay_isa::disassemble(&program.slots)
+        .map(|(pc, insn)| format!("{pc}: {}", insn.map_or_else(|e| e.to_string(), |i| i.to_string())))
+        .collect();
+    assert!(report.is_clean(), "accepted, but: {report:#?}\n{}", text.join("\n"));
+
+    // The interpreter takes it, too. (Results may differ: a program may compare an address, and addresses differ.)
+    let Ok(interpreter) = Interpreter::new(&verified, made()) else { return false };
+    let ran = interpreter.run(&mut Machine::new(sockets.clone()), &mut packet());
+    assert!(ran.instructions > 0);
+    assert_eq!(sockets.read().unbalanced().count(), 0, "{}", text.join("\n"));
+    true
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -131,5 +171,32 @@ proptest! {
         slots.extend(pieces.into_iter().flatten());
         slots.push(Slot { opcode: 0x95, ..Slot::default() });
         run(hook, slots);
+    }
+
+    #[test]
+    fn accepted_programs_are_clean(
+        pieces in prop::collection::vec(piece(), 1..12),
+        hook in prop::sample::select(vec!["xdp", "sched_cls", "cgroup_skb/egress"]),
+    ) {
+        static ACCEPTED: AtomicU32 = AtomicU32::new(0);
+        static TRIED: AtomicU32 = AtomicU32::new(0);
+        let mut slots = vec![
+            Slot { opcode: 0x7b, dst: 10, src: 1, off: -24, imm: 0 },
+            Slot { opcode: 0xbf, dst: 6, src: 1, off: 0, imm: 0 },
+        ];
+        // Every register can be read.
+        slots.extend([0, 2, 3, 4, 5, 7, 8, 9].map(|dst| Slot { opcode: 0xb7, dst, src: 0, off: 0, imm: i32::from(dst) }));
+        // Without jumps backwards: endless loops take the verifier to its limit and are refused.
+        slots.extend(pieces.into_iter().flatten().filter(|slot| {
+            let backwards = (matches!(slot.opcode & 7, 5 | 6) && slot.off < 0) || (matches!(slot.opcode & 0xf7, 0x06 | 0x85) && slot.imm < 0);
+            !backwards
+        }));
+        slots.extend([Slot { opcode: 0xb7, dst: 0, src: 0, off: 0, imm: 1 }, Slot { opcode: 0x95, ..Slot::default() }]);
+        let accepted = ACCEPTED.fetch_add(accepted_is_clean(hook, slots).into(), Relaxed);
+        let tried = TRIED.fetch_add(1, Relaxed) + 1;
+        if tried.is_multiple_of(4000) {
+            eprintln!("{accepted} of {tried} accepted");
+            prop_assert!(accepted > tried / 100, "the generator has lost its sense: {accepted} of {tried}");
+        }
     }
 }

@@ -407,3 +407,83 @@ impl Hash {
         self.set_head(bucket, slot.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(max_entries: u32, evicts: bool) -> Hash {
+        Hash::new(Shape { key_size: 12, value_size: 8, max_entries, per_cpu: 0, cpus: 1, evicts })
+    }
+
+    fn key(thread: u32, number: u32) -> [u8; 12] {
+        let mut key = [0x77; 12];
+        key[..4].copy_from_slice(&thread.to_le_bytes());
+        key[8..].copy_from_slice(&number.to_le_bytes());
+        key
+    }
+
+    fn read(map: &Hash, key: &[u8]) -> Option<u64> {
+        let mut bytes = [0; 8];
+        map.lookup(key, Side::Program(0))?.read(&mut bytes);
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    fn write(map: &Hash, key: &[u8], value: u64) -> Result<(), Errno> {
+        map.update(key, Value::Bytes(&value.to_le_bytes()), super::super::ANY, Side::Program(0))
+    }
+
+    fn count(map: &Hash) -> usize {
+        let mut cursor = 0;
+        std::iter::from_fn(|| map.element(cursor, Side::User).inspect(|element| cursor = element.next))
+            .count()
+    }
+
+    #[test]
+    fn threads_find_what_they_wrote() {
+        const THREADS: u32 = 4;
+        const KEYS: u32 = 50;
+        // Few buckets and many entries: threads meet in the same lists all the time.
+        let map = Hash { mask: 7, ..map(THREADS * KEYS, false) };
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let map = &map;
+                scope.spawn(move || {
+                    for round in 0..200_u64 {
+                        for number in 0..KEYS {
+                            let key = key(thread, number);
+                            write(map, &key, round << 32 | u64::from(number)).unwrap();
+                            assert_eq!(read(map, &key), Some(round << 32 | u64::from(number)));
+                            if (round + u64::from(number)) % 3 == 0 {
+                                map.delete(&key).unwrap();
+                                assert_eq!(read(map, &key), None);
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let left = (0..KEYS).filter(|number| (199 + u64::from(*number)) % 3 != 0).count() * THREADS as usize;
+        assert_eq!(count(&map), left);
+        assert_eq!(map.entries.load(Relaxed) as usize, left);
+    }
+
+    #[test]
+    fn a_full_map_refuses_or_makes_room() {
+        let plain = map(3, false);
+        for number in 0..3 {
+            write(&plain, &key(0, number), 1).unwrap();
+        }
+        assert_eq!(write(&plain, &key(0, 3), 1), Err(Errno::E2BIG));
+        assert_eq!(write(&plain, &key(0, 2), 2), Ok(()), "replacing needs no room");
+
+        let lru = map(100, true);
+        for number in 0..1000 {
+            write(&lru, &key(0, number), u64::from(number)).unwrap();
+            // This one is always in use.
+            assert_eq!(read(&lru, &key(0, 0)), Some(0), "after {number}");
+        }
+        assert_eq!(count(&lru), 100);
+        assert_eq!(read(&lru, &key(0, 999)), Some(999));
+    }
+}
