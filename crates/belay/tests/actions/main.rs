@@ -11,6 +11,7 @@
 //! * `steer`: `steer` for every packet.
 
 mod capture;
+mod command;
 mod kernel;
 mod programs;
 mod record;
@@ -63,6 +64,18 @@ fn the_interpreter_does_what_the_records_say() {
 fn the_checked_interpreter_does_what_the_records_say() {
     let differing = differences(simulated::checked, record::compare);
     assert!(differing.is_empty(), "{differing}");
+}
+
+/// The interpreter's answers are those of the records, by the test above.
+#[test]
+fn the_command_prints_what_the_interpreter_does() {
+    for capture in captures() {
+        for pass in [Pass::Firewall, Pass::Ingress] {
+            let actions: Vec<u32> =
+                simulated::interpreted(&capture, pass).iter().map(|answer| answer.action).collect();
+            assert_eq!(command::run(&capture, pass), actions, "{}, {pass:?}", capture.name);
+        }
+    }
 }
 
 #[test]
