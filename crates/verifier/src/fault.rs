@@ -107,7 +107,7 @@ pub enum Fault {
     #[error("R{} invalid {found} access off={off} size={size}", reg.number())]
     SocketField { reg: Reg, found: String, off: i64, size: u32 },
     /// Two references in one call.
-    #[error("more than one arg with ref_obj_id R{} {first} {second}", reg.number())]
+    #[error("more than one arg with ref_obj_id R{} {second} {first}", reg.number())]
     TwoReferences { reg: Reg, first: RefId, second: RefId },
 
     // -- registers -------------------------------------------------------------------------------------------

@@ -53,7 +53,11 @@ impl Summary {
                     summary.protocol.push_str(" fragment");
                 }
             }
-            Some(LaxNetSlice::Arp(_)) => summary.protocol = "arp".to_owned(),
+            Some(LaxNetSlice::Arp(arp)) => {
+                summary.protocol = "arp".to_owned();
+                summary.source = ipv4(arp.sender_protocol_addr());
+                summary.destination = ipv4(arp.target_protocol_addr());
+            }
             None => summary.protocol = ether_type(frame),
         }
         match &packet.transport {
@@ -99,6 +103,10 @@ impl std::fmt::Display for Summary {
             None => Ok(()),
         }
     }
+}
+
+fn ipv4(bytes: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from)
 }
 
 fn protocol(number: u8) -> String {
