@@ -156,3 +156,64 @@ fn ethernet(link: Linktype) -> Result<(), String> {
         link.0
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: [u8; 60] = [0; 60];
+
+    /// A file of the old format with one packet, 1.5 s after the epoch.
+    fn legacy(magic: u32, fraction: u32, link: u32) -> Vec<u8> {
+        let header = [magic, 0x0004_0002, 0, 0, 65535, link, 1, fraction, 60, 60];
+        let words = header.iter().flat_map(|word| word.to_le_bytes());
+        words.chain(FRAME).collect()
+    }
+
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let len = body.len() as u32 + 12;
+        [&kind.to_le_bytes()[..], &len.to_le_bytes(), body, &len.to_le_bytes()].concat()
+    }
+
+    /// A pcapng file with one packet, 1.5 s after the epoch in the default microseconds.
+    fn pcapng(interface: u32) -> Vec<u8> {
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        let packet = [words(&[interface, 0, 1_500_000, 60, 60]), FRAME.to_vec()].concat();
+        [
+            block(0x0a0d_0d0a, &words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX])),
+            block(1, &words(&[1, 65535])),
+            block(6, &packet),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn both_formats_and_both_precisions_are_read() {
+        for (name, bytes) in [
+            ("microseconds", legacy(0xa1b2_c3d4, 500_000, 1)),
+            ("nanoseconds", legacy(0xa1b2_3c4d, 500_000_000, 1)),
+            ("pcapng", pcapng(0)),
+        ] {
+            let packets = read(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let [packet] = packets.as_slice() else { panic!("{name}: {} packets", packets.len()) };
+            assert_eq!((packet.time_ns, packet.wire_len), (1_500_000_000, 60), "{name}");
+            assert_eq!(packet.bytes, FRAME, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let whole = legacy(0xa1b2_c3d4, 0, 1);
+        let cut = whole.get(..whole.len() - 1).expect("a part").to_vec();
+        for (bytes, part) in [
+            (Vec::new(), "is empty"),
+            (vec![1; 64], "is neither a pcap nor a pcapng file"),
+            (cut, "after packet 0: a block is cut off"),
+            (legacy(0xa1b2_c3d4, 0, 113), "link type 113 is not supported"),
+            (pcapng(1), "packet 1: interface 1 is not described in the file"),
+        ] {
+            let message = read(&bytes).expect_err(part);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}

@@ -221,3 +221,47 @@ fn string(bytes: &mut [u8], text: &str) -> Result<(), String> {
     bytes.copy_from_slice(&source);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The firewall's policy: a structure of numbers, a port in network order and an address.
+    fn key(fields: &str) -> Result<Vec<u8>, String> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bpf/firewall.bpf.o");
+        let bytes = std::fs::read(path).expect("the firewall");
+        let object =
+            Object::parse("firewall.bpf.o", &bytes, &belay_object::Options::default()).expect("an object");
+        let policy = object.maps.iter().find(|map| map.name == "policy").expect("the map");
+        let table: toml::Table = format!("key = {fields}").parse().expect("TOML");
+        let value = table.get("key").expect("a key");
+        encode(object.btf.as_deref(), policy.btf_key, policy.key_size as usize, value)
+    }
+
+    #[test]
+    fn fields_are_laid_out_as_the_program_has_them() {
+        let expected = [
+            &[160, 0, 0, 0, 6, 0, 0x1f, 0x90][..],
+            &[0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3],
+        ]
+        .concat();
+        let given = key(r#"{ prefixlen = 160, protocol = 6, port = 8080, source = "2001:db8::3" }"#);
+        assert_eq!(given, Ok(expected));
+        let mapped = key(r#"{ source = "192.0.2.1" }"#).expect("a key");
+        assert_eq!(mapped.get(18..), Some(&[0xff, 0xff, 192, 0, 2, 1][..]));
+    }
+
+    #[test]
+    fn wrong_fields_are_named() {
+        for (fields, part) in [
+            ("{ prot = 6 }", ": no field `prot`; known are `prefixlen`"),
+            ("{ protocol = 256 }", ".protocol: 256 does not fit into 1 bytes"),
+            ("{ port = 1.5 }", ".port: a number"),
+            (r#"{ source = "nowhere" }"#, ".source: `nowhere` is neither an address nor"),
+            (r#"{ source = "hex:00" }"#, ".source: `hex:00` has 1 bytes, the field has 16"),
+        ] {
+            let message = key(fields).expect_err(fields);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
