@@ -212,6 +212,7 @@ impl Explorer<'_, '_> {
         let long = path.hops > LONG_PATH;
         let turn = self.walk.layout.calls_back(path.pc);
         let mut keep = long || turn || jumps >= 2 && insns >= 8;
+        self.walk.stack_use.refresh(self.walk.layout);
         let here = self.by_pc.entry(path.pc.0).or_default();
         let mut covered = false;
         let mut at = here.len();
@@ -221,21 +222,21 @@ impl Explorer<'_, '_> {
             let kept = &mut self.kept[id as usize];
             if turn {
                 // The loop is the helper's: a turn that an earlier one covers, finished or not, adds nothing.
-                if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Covers) {
+                if covers(&kept.state, &path.state, path.pc, self.walk, Compare::Covers) {
                     covered = true;
                     break;
                 }
                 continue;
             }
             if kept.open > 0 {
-                if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Same) {
+                if covers(&kept.state, &path.state, path.pc, self.walk, Compare::Same) {
                     return Err(Fault::InfiniteLoop { pc: path.pc }.into());
                 }
                 // Around a short loop nothing is gained by keeping each turn.
                 if !long && jumps < 20 && insns < 100 {
                     keep = false;
                 }
-            } else if covers(&kept.state, &path.state, path.pc, self.walk.layout, Compare::Covers) {
+            } else if covers(&kept.state, &path.state, path.pc, self.walk, Compare::CoversClosed) {
                 kept.hits += 1;
                 covered = true;
                 break;

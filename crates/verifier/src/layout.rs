@@ -127,7 +127,8 @@ impl Layout {
         self.functions.binary_search_by_key(&pc.0, |f| f.start).ok()
     }
 
-    fn instructions(&self) -> impl Iterator<Item = (Pc, &Insn)> {
+    /// Every instruction, in order.
+    pub(crate) fn instructions(&self) -> impl Iterator<Item = (Pc, &Insn)> {
         self.insns.iter().enumerate().filter_map(|(at, insn)| Some((Pc(at as u32), insn.as_ref()?)))
     }
 
@@ -172,7 +173,7 @@ impl Layout {
     }
 
     /// The instructions that may run next in the same function.
-    fn successors(&self, pc: Pc, insn: &Insn) -> impl Iterator<Item = Pc> + use<> {
+    pub(crate) fn successors(&self, pc: Pc, insn: &Insn) -> impl Iterator<Item = Pc> + use<> {
         let next = (!matches!(insn, Insn::Exit | Insn::Ja { .. } | Insn::Jal { .. }))
             .then(|| Pc(pc.0 + insn.slots()));
         let target = jump_target(pc, insn).map(|to| Pc(to as u32));

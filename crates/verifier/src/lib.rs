@@ -10,6 +10,7 @@
 //! | `reference` | what is held, and since when |
 //! | `layout` | the shape of the program: functions, meeting points, live registers |
 //! | `walk`, `alu`, `branch`, `memory`, `call` | what one instruction does, and when it is refused |
+//! | `stack_use` | which stack slots still matter |
 //! | `explore`, `prune` | which paths are walked, and when one may stop |
 //! | `replay` | how a failing path got there |
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod replay;
 pub mod scalar;
 mod special_fields;
 mod stack_depth;
+mod stack_use;
 mod state;
 mod value;
 mod verdict;

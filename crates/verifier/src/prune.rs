@@ -1,14 +1,18 @@
 //! When a path need not be walked on: another one came here before with a state that allows everything this one
 //! does, and it went well.
 
-use crate::layout::Layout;
+use crate::layout::RegSet;
+use crate::stack_use::Slots;
 use crate::state::{Byte, Frame, SLOT_SIZE, Slot, State};
 use crate::value::{Kind, PacketRange, Pointer, RefId, Value};
+use crate::walk::Walk;
 use belay_isa::{Pc, Reg};
 
 /// How closely two states are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compare {
+    /// Whether the old state, all of whose paths have ended, covers the new one: only what they read matters.
+    CoversClosed,
     /// Whether the old state covers the new one.
     Covers,
     /// Whether they are the same: a loop that changes nothing.
@@ -41,49 +45,56 @@ impl Names {
 }
 
 /// Whether `old`, a state before `pc` whose paths went well (or are still walked), covers `new`.
-pub(crate) fn covers(old: &State, new: &State, pc: Pc, layout: &Layout, compare: Compare) -> bool {
-    if old.frames.len() != new.frames.len() {
+pub(crate) fn covers(old: &State, new: &State, pc: Pc, walk: &Walk<'_>, compare: Compare) -> bool {
+    // What differs most often, and costs least to see, first.
+    if old.frames.len() != new.frames.len() || old.references.held().len() != new.references.held().len() {
         return false;
     }
     let mut names = Names::default();
-    let last = old.frames.len() - 1;
     let frames = old.frames.iter().zip(&new.frames).enumerate().all(|(index, (o, n))| {
         // A caller goes on after its call.
-        let at =
-            if index == last { Some(pc) } else { new.frames[index + 1].call_site.map(|site| Pc(site.0 + 1)) };
-        frame_covers(o, n, at, index != last, layout, compare, &mut names)
+        let site = new.frames.get(index + 1).and_then(|callee| callee.call_site);
+        let matters = Matters {
+            regs: walk.layout.live(site.map_or(pc, |site| Pc(site.0 + 1))),
+            calling: site.is_some(),
+            slots: match (compare, site) {
+                (Compare::CoversClosed, None) => walk.stack_use.live(pc),
+                (Compare::CoversClosed, Some(site)) => walk.stack_use.live_during_call(site),
+                (Compare::Covers | Compare::Same, _) => Slots::MAX,
+            },
+        };
+        frame_covers(o, n, matters, compare, &mut names)
     });
     frames && references_agree(old, new, &mut names)
 }
 
-fn frame_covers(
-    old: &Frame,
-    new: &Frame,
-    at: Option<Pc>,
+/// What of a frame may still be read.
+#[derive(Clone, Copy)]
+struct Matters {
+    regs: RegSet,
+    /// Whether a call is under way: it will set `r0`.
     calling: bool,
-    layout: &Layout,
-    compare: Compare,
-    names: &mut Names,
-) -> bool {
+    slots: Slots,
+}
+
+fn frame_covers(old: &Frame, new: &Frame, matters: Matters, compare: Compare, names: &mut Names) -> bool {
     if old.function != new.function
         || old.call_site != new.call_site
         || old.callbacks_made > new.callbacks_made
     {
         return false;
     }
-    let live = at.map(|at| layout.live(at));
-    let matters = |reg: Reg| {
-        // The call that is under way will set `r0` of its caller.
-        compare == Compare::Same || !(calling && reg == Reg::R0) && live.is_none_or(|live| live.contains(reg))
+    let read_later = |reg: Reg| {
+        compare == Compare::Same || !(matters.calling && reg == Reg::R0) && matters.regs.contains(reg)
     };
     let regs = old.regs.iter().all(|(reg, value)| {
-        reg == Reg::FP || !matters(reg) || value_covers(value, &new.regs[reg], compare, names)
+        reg == Reg::FP || !read_later(reg) || value_covers(value, &new.regs[reg], compare, names)
     });
-    regs && stack_covers(old, new, compare, names)
+    regs && stack_covers(old, new, matters.slots, compare, names)
 }
 
 fn value_covers(old: &Value, new: &Value, compare: Compare, names: &mut Names) -> bool {
-    if compare == Compare::Covers && old.kind == Kind::Uninit {
+    if compare != Compare::Same && old.kind == Kind::Uninit {
         return true;
     }
     if old.nullable != new.nullable || old.off != new.off && (old.is_pointer() || old.linked_by_sum) {
@@ -122,13 +133,12 @@ fn pointer_covers(old: Pointer, new: Pointer) -> bool {
     }
 }
 
-fn stack_covers(old: &Frame, new: &Frame, compare: Compare, names: &mut Names) -> bool {
+fn stack_covers(old: &Frame, new: &Frame, live: Slots, compare: Compare, names: &mut Names) -> bool {
     old.stack.slots().iter().enumerate().all(|(index, slot)| match new.stack.slot(index) {
+        _ if live >> index & 1 == 0 => true,
         Some(new) => slot_covers(slot, new, compare, names),
-        None => {
-            slot.bytes.iter().all(|b| *b == Byte::Uninit || compare == Compare::Covers && *b == Byte::Misc)
-        }
-    }) && (compare == Compare::Covers || old.stack.slots().len() == new.stack.slots().len())
+        None => slot.bytes.iter().all(|b| *b == Byte::Uninit || compare != Compare::Same && *b == Byte::Misc),
+    }) && (compare != Compare::Same || old.stack.slots().len() == new.stack.slots().len())
 }
 
 fn slot_covers(old: &Slot, new: &Slot, compare: Compare, names: &mut Names) -> bool {
@@ -159,7 +169,7 @@ fn covers_as_number(old: &Slot, new: &Slot, compare: Compare, names: &mut Names)
         }
     };
     match (as_number(old), as_number(new)) {
-        (Some(old), Some(new)) if compare == Compare::Covers => value_covers(&old, &new, compare, names),
+        (Some(old), Some(new)) if compare != Compare::Same => value_covers(&old, &new, compare, names),
         _ => false,
     }
 }

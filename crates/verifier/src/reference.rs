@@ -4,6 +4,8 @@
 //! A state holds the list of what is held; values carry the ids. Invariant: a value's `reference` either is in the
 //! list or is gone: releasing takes every carrier away in the same step.
 
+use std::rc::Rc;
+
 use belay_isa::Pc;
 use belay_spec::Resource;
 
@@ -20,20 +22,21 @@ pub(crate) struct Reference {
     pub(crate) acquired_at: Pc,
 }
 
-/// What is held at one point of a path, in the order of acquisition.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(crate) struct References(Vec<Reference>);
+/// What is held at one point of a path, in the order of acquisition. Copies of a state share the list until one of
+/// them changes it.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct References(Rc<Vec<Reference>>);
 
 impl References {
     /// Notes a new obligation.
     pub(crate) fn acquire(&mut self, id: RefId, resource: Resource, acquired_at: Pc) {
-        self.0.push(Reference { id, resource, acquired_at });
+        Rc::make_mut(&mut self.0).push(Reference { id, resource, acquired_at });
     }
 
     /// Ends one; `None` if it is not held.
     pub(crate) fn release(&mut self, id: RefId) -> Option<Reference> {
         let at = self.0.iter().position(|r| r.id == id)?;
-        Some(self.0.remove(at))
+        Some(Rc::make_mut(&mut self.0).remove(at))
     }
 
     /// The obligation of that name, if it is held.
@@ -44,5 +47,10 @@ impl References {
     /// What is held, oldest first.
     pub(crate) fn held(&self) -> &[Reference] {
         &self.0
+    }
+
+    /// Whether both are the same list, unchanged since one was copied from the other.
+    pub(crate) fn is_unchanged(&self, other: &References) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
     }
 }

@@ -4,13 +4,13 @@
 //! reference that is new was acquired here; one that is gone was released, or found to be NULL; one that no register
 //! or slot names any more was lost.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use belay_isa::{CallTarget, Insn, Pc};
 use belay_spec::Resource;
 
 use crate::state::State;
-use crate::value::{Ghost, RefId};
+use crate::value::{Ghost, RefId, Value};
 use crate::walk::{Next, Walk};
 
 /// Where a value lies.
@@ -173,39 +173,19 @@ fn what_happened(before: &State, after: &State, pc: Pc, insn: Option<Insn>) -> V
     if after.frames.len() > before.frames.len() {
         note(EventKind::Entered);
     }
-    for held in after.references.held().iter().filter(|r| before.references.get(r.id).is_none()) {
-        note(EventKind::Acquired { reference: held.id, resource: held.resource });
-    }
-    for held in before.references.held() {
-        let reference = held.id;
-        if after.references.get(reference).is_none() {
+    if !after.references.is_unchanged(&before.references) {
+        let (old, new) = (ids(before), ids(after));
+        for held in after.references.held().iter().filter(|held| !old.contains(&held.id)) {
+            note(EventKind::Acquired { reference: held.id, resource: held.resource });
+        }
+        for &reference in old.difference(&new) {
             note(match insn {
                 Some(Insn::Call(_)) => EventKind::Released { reference },
                 _ => EventKind::Checked { reference, null: true },
             });
-            continue;
-        }
-        let (old, new) = (carriers(before, reference), carriers(after, reference));
-        if old.iter().any(|(_, nullable)| *nullable)
-            && !new.is_empty()
-            && new.iter().all(|(_, nullable)| !nullable)
-        {
-            note(EventKind::Checked { reference, null: false });
-        }
-        for (to, _) in new.iter().filter(|(place, _)| !old.iter().any(|(p, _)| p == place)) {
-            if !matches!(insn, Some(Insn::Call(_) | Insn::Exit)) {
-                note(EventKind::Copied { reference, to: *to });
-            }
-        }
-        if new.is_empty() && !old.is_empty() {
-            let how = match insn {
-                Some(Insn::Call(_)) => Loss::Call,
-                Some(Insn::Exit) => Loss::Return,
-                _ => Loss::Overwritten(old[0].0),
-            };
-            note(EventKind::Lost { reference, how });
         }
     }
+    what_carriers_did(before, after, insn, &mut note);
     if after.frames.len() < before.frames.len() {
         note(EventKind::Returned);
     }
@@ -216,21 +196,52 @@ fn what_happened(before: &State, after: &State, pc: Pc, insn: Option<Insn>) -> V
     events
 }
 
-/// The places whose value carries the reference, and whether it may be NULL there.
-fn carriers(state: &State, reference: RefId) -> Vec<(Place, bool)> {
-    let mut places = Vec::new();
+fn ids(state: &State) -> BTreeSet<RefId> {
+    state.references.held().iter().map(|held| held.id).collect()
+}
+
+/// Checked, copied, lost: what happened to the pointers of references that are held before and after.
+fn what_carriers_did(before: &State, after: &State, insn: Option<Insn>, note: &mut impl FnMut(EventKind)) {
+    let (carried, carried_after) = (carriers(before), carriers(after));
+    for (&reference, old) in &carried {
+        if after.references.get(reference).is_none() {
+            continue;
+        }
+        let Some(new) = carried_after.get(&reference) else {
+            let how = match insn {
+                Some(Insn::Call(_)) => Loss::Call,
+                Some(Insn::Exit) => Loss::Return,
+                _ => Loss::Overwritten(old[0].0),
+            };
+            note(EventKind::Lost { reference, how });
+            continue;
+        };
+        if old.iter().any(|(_, nullable)| *nullable) && new.iter().all(|(_, nullable)| !nullable) {
+            note(EventKind::Checked { reference, null: false });
+        }
+        for (to, _) in new.iter().filter(|(place, _)| !old.iter().any(|(p, _)| p == place)) {
+            if !matches!(insn, Some(Insn::Call(_) | Insn::Exit)) {
+                note(EventKind::Copied { reference, to: *to });
+            }
+        }
+    }
+}
+
+/// For each reference that a value carries: the places of those values, and whether it may be NULL there.
+fn carriers(state: &State) -> BTreeMap<RefId, Vec<(Place, bool)>> {
+    let mut places: BTreeMap<RefId, Vec<(Place, bool)>> = BTreeMap::new();
+    let mut note = |value: &Value, place| {
+        if let Some(reference) = value.reference {
+            places.entry(reference).or_default().push((place, value.nullable));
+        }
+    };
     for (index, frame) in state.frames.iter().enumerate() {
         let index = index as u8;
         for (reg, value) in frame.regs.iter() {
-            if value.reference == Some(reference) {
-                places.push((Place::Register { frame: index, reg: reg.number() }, value.nullable));
-            }
+            note(value, Place::Register { frame: index, reg: reg.number() });
         }
-        for (slot, held) in frame.stack.slots().iter().enumerate() {
-            if held.is_spill() && held.spilled.reference == Some(reference) {
-                let off = -8 * (slot as i32 + 1);
-                places.push((Place::Stack { frame: index, off }, held.spilled.nullable));
-            }
+        for (slot, held) in frame.stack.slots().iter().enumerate().filter(|(_, held)| held.is_spill()) {
+            note(&held.spilled, Place::Stack { frame: index, off: -8 * (slot as i32 + 1) });
         }
     }
     places

@@ -16,6 +16,7 @@ use crate::layout::Layout;
 use crate::memory::{Action, At};
 use crate::scalar::Scalar;
 use crate::special_fields::SpecialField;
+use crate::stack_use::StackUse;
 use crate::state::State;
 use crate::value::{Ghost, Id, Pointer, Value};
 use crate::verified::Touch;
@@ -58,6 +59,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) touches: Vec<Touch>,
     /// Deepest stack byte of each function.
     pub(crate) stack_depths: Vec<u32>,
+    /// What instructions were seen to do with the stack.
+    pub(crate) stack_use: StackUse,
     /// Functions that make tail calls.
     pub(crate) tail_callers: BTreeSet<usize>,
     next_id: Id,
@@ -76,6 +79,7 @@ impl<'p> Walk<'p> {
         Walk {
             touches: vec![Touch::None; subject.layout.len()],
             stack_depths: vec![0; subject.layout.functions.len()],
+            stack_use: StackUse::new(subject.layout),
             tail_callers: BTreeSet::new(),
             next_id: 0,
             subject,
@@ -119,6 +123,7 @@ impl<'p> Walk<'p> {
         let Some(&insn) = self.layout.insn(pc) else {
             return Err(Fault::JumpRange { from: pc, to: i64::from(pc.0) }.into());
         };
+        self.stack_use.note_walked(pc);
         if let Some(kernel) = self.layout.decode_fault(pc) {
             return Err(Fault::Decode { at: pc, kernel: kernel.clone() }.into());
         }

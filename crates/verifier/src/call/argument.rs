@@ -150,24 +150,24 @@ impl Walk<'_> {
                 if size == 0 {
                     return Err(Fault::ArgumentSize { reg, kernel: "invalid zero-sized read".into() }.into());
                 }
-                self.helper_memory(state, reg, value, size, Direction::Read)?;
+                self.helper_memory(state, told, reg, value, size, Direction::Read)?;
                 told.known_key = known_bytes(state, value, size);
                 Ok(())
             }
             ArgKind::MapValue => {
                 let size = self.argument_map(told)?.value_size;
-                self.helper_memory(state, reg, value, size, Direction::Read)
+                self.helper_memory(state, told, reg, value, size, Direction::Read)
             }
             ArgKind::MapValueOut => {
                 let size = self.argument_map(told)?.value_size;
-                self.helper_memory(state, reg, value, size, Direction::Write)
+                self.helper_memory(state, told, reg, value, size, Direction::Write)
             }
             ArgKind::FixedIn { size, aligned } => {
-                self.helper_memory(state, reg, value, size, Direction::Read)?;
+                self.helper_memory(state, told, reg, value, size, Direction::Read)?;
                 self.argument_alignment(value, size, aligned)
             }
             ArgKind::FixedOut { size, aligned } | ArgKind::FixedInOut { size, aligned } => {
-                self.helper_memory(state, reg, value, size, Direction::Write)?;
+                self.helper_memory(state, told, reg, value, size, Direction::Write)?;
                 self.argument_alignment(value, size, aligned)
             }
             ArgKind::Callback => {
@@ -237,13 +237,15 @@ impl Walk<'_> {
             return Ok(());
         }
         let direction = if arg.kind == ArgKind::MemIn { Direction::Read } else { Direction::Write };
-        self.helper_memory(state, *memory, &pointer, umax as u32, direction)
+        self.helper_memory(state, told, *memory, &pointer, umax as u32, direction)
     }
 
     /// Memory that a helper reads or writes.
+    #[allow(clippy::too_many_arguments, reason = "an access, and where it is")]
     fn helper_memory(
         &mut self,
         state: &mut State,
+        told: &Arguments,
         reg: Reg,
         value: &Value,
         size: u32,
@@ -252,7 +254,7 @@ impl Walk<'_> {
         let off = i64::from(value.off);
         match value.as_pointer() {
             Some(Pointer::Stack { frame }) => {
-                self.stack_for_helper(state, reg, value, frame, size, direction)
+                self.stack_for_helper(state, told.pc, reg, value, frame, size, direction)
             }
             Some(Pointer::Packet(range) | Pointer::PacketMeta(range)) => {
                 self.packet_bytes(reg, value, range, off, size)

@@ -23,6 +23,8 @@ const CALLER_SAVED: [Reg; 6] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg
 /// What the arguments of one call told.
 #[derive(Default)]
 struct Arguments {
+    /// The call.
+    pc: Pc,
     /// The map passed, by index.
     map: Option<u32>,
     /// The key passed, if the verifier knows it.
@@ -51,7 +53,7 @@ impl Walk<'_> {
         id: i32,
     ) -> Check<Option<(Pc, Box<State>)>> {
         let helper = self.allowed_helper(id)?;
-        let mut told = Arguments::default();
+        let mut told = Arguments { pc, ..Arguments::default() };
         for (arg, reg) in helper.args.iter().zip(ARGUMENTS) {
             self.check_argument(state, helper, arg, reg, &mut told)?;
         }

@@ -4,10 +4,11 @@
 //! Reading bytes that were never written is allowed: Belay judges as for a loader with all capabilities, and such a
 //! loader may (measured on 6.18).
 
-use belay_isa::{Reg, Size};
+use belay_isa::{Pc, Reg, Size};
 
 use crate::fault::{Check, Direction, Fault};
 use crate::scalar::Scalar;
+use crate::stack_use::{slots_filled, slots_of};
 use crate::state::{Byte, SLOT_SIZE, STACK_SIZE, Slot, Stack, State};
 use crate::value::{Pointer, Value};
 use crate::walk::Walk;
@@ -38,6 +39,7 @@ impl Walk<'_> {
         self.check_alignment(base, Pointer::Stack { frame }, at.off, size)?;
         let span = self.stack_span(at.base, base, off, size, action.direction())?;
         self.grow_stack(state, frame, span.min);
+        self.note_stack_use(state, at.pc, frame, span, action.direction());
         match action {
             Action::Load => Ok(self.load_from_stack(state, frame, span, at.size)?),
             Action::Update => {
@@ -87,6 +89,20 @@ impl Walk<'_> {
             });
         }
         Ok(span)
+    }
+
+    /// Notes which slots the instruction touches, for the frame that they belong to.
+    fn note_stack_use(&mut self, state: &State, pc: Pc, frame: u8, span: Span, direction: Direction) {
+        // For a caller's stack the instruction is the call that is under way.
+        let callee = state.frames.get(usize::from(frame) + 1);
+        let at = callee.and_then(|callee| callee.call_site).unwrap_or(pc);
+        match direction {
+            Direction::Read => self.stack_use.note_read(at, slots_of(span.min, span.max)),
+            Direction::Write => {
+                let surely = callee.is_none() && span.fixed;
+                self.stack_use.note_filled(at, if surely { slots_filled(span.min, span.max) } else { 0 });
+            }
+        }
     }
 
     /// Makes the bytes exist and notes how deep the function's stack gets.
@@ -202,9 +218,11 @@ impl Walk<'_> {
     }
 
     /// Memory of the stack handed to a helper. What the helper may write holds anything afterwards.
+    #[allow(clippy::too_many_arguments, reason = "an access, and where it is")]
     pub(crate) fn stack_for_helper(
         &mut self,
         state: &mut State,
+        pc: Pc,
         reg: Reg,
         base: &Value,
         frame: u8,
@@ -213,6 +231,9 @@ impl Walk<'_> {
     ) -> Check {
         let span = self.stack_span(reg, base, i64::from(base.off), size, direction)?;
         self.grow_stack(state, frame, span.min);
+        if direction == Direction::Read {
+            self.note_stack_use(state, pc, frame, span, direction);
+        }
         let stack = &mut state.frames[usize::from(frame)].stack;
         if direction == Direction::Write {
             for off in span.min..span.max {
