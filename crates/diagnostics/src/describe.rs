@@ -297,6 +297,10 @@ impl Case<'_> {
                 format!("`{callee}` leaves the {what} to its caller: call {names} here, on the path where it is not NULL")
             }
             (Leave::Exit, _) => match decisive.and_then(|pc| line_at(self.program, pc)) {
+                // One statement of inline assembly.
+                Some(line) if line_at(self.program, self.rejection.pc) == Some(line) => {
+                    format!("call {call} on every path")
+                }
                 Some(line) => format!("call {call} on the path that line {} chooses, too", line.line),
                 None => format!("call {call} before the program ends"),
             },

@@ -23,7 +23,8 @@ const STRETCH: u32 = 200;
 pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     let with_source = diagnostic.labels.iter().any(|label| label.span.is_some());
     let stretches = stretches(diagnostic);
-    let lane = (style.instructions || !with_source).then(|| Lane::of(diagnostic));
+    // Of one inline-assembly statement, or one line with several steps, only the instructions tell the labels apart.
+    let lane = (style.instructions || !with_source || shares_words(diagnostic)).then(|| Lane::of(diagnostic));
 
     let headline = printable(&diagnostic.headline);
     let mut group = Group::with_title(Level::ERROR.primary_title(headline).id(diagnostic.code.0));
@@ -55,6 +56,12 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     text
 }
 
+/// Whether two labels stand on the very same words.
+fn shares_words(diagnostic: &Diagnostic) -> bool {
+    let spans: Vec<&Span> = diagnostic.labels.iter().filter_map(|label| label.span.as_ref()).collect();
+    spans.iter().enumerate().any(|(at, span)| spans.iter().skip(at + 1).any(|other| other == span))
+}
+
 /// Lines of a file that lie near each other, put together as a text.
 struct Stretch {
     file: String,
@@ -83,8 +90,18 @@ fn kind(role: Role) -> AnnotationKind {
 
 /// The labelled lines, by file and distance; the stretch of the fault comes first.
 fn stretches(diagnostic: &Diagnostic) -> Vec<Stretch> {
-    let mut placed: Vec<(&Label, &Span)> =
+    let placed: Vec<(&Label, &Span)> =
         diagnostic.labels.iter().filter_map(|label| Some((label, label.span.as_ref()?))).collect();
+    // On the same words one label is enough: the fault's, or the first. The instruction lane has all.
+    let mut kept: Vec<(&Label, &Span)> = Vec::new();
+    for (label, span) in placed {
+        match kept.iter_mut().find(|(_, other)| *other == span) {
+            Some(other) if label.role == Role::Primary => other.0 = label,
+            Some(_) => {}
+            None => kept.push((label, span)),
+        }
+    }
+    let mut placed = kept;
     placed.sort_by(|(_, a), (_, b)| (&a.file, a.line).cmp(&(&b.file, b.line)));
     let mut groups: Vec<Vec<(&Label, &Span)>> = Vec::new();
     for (label, span) in placed {

@@ -49,8 +49,8 @@ impl Case<'_> {
             }
             Fault::SocketField { reg, found, off, size } => {
                 self.from(*reg, "the pointer came from here");
-                let text = format!("{size} bytes at offset {off}");
-                let headline = format!("`{found}` has no field of {size} bytes at offset {off}");
+                let text = format!("{} at offset {off}", bytes(*size));
+                let headline = format!("`{found}` has no field of {} at offset {off}", bytes(*size));
                 self.say(pc, &text, headline, Some("read one field, at its own offset and width"))
             }
             Fault::TwoReferences { first, second, .. } => self.say(
@@ -93,7 +93,7 @@ impl Case<'_> {
 
             Fault::StackBounds { direction, off, size, .. } => {
                 let help = "a frame has 512 bytes, from `r10 - 512` up to `r10`";
-                let text = format!("{size} bytes at offset {off} from the frame pointer");
+                let text = format!("{} at offset {off} from the frame pointer", bytes(*size));
                 self.say(pc, &text, format!("{} stack outside its frame", verb(*direction)), Some(help))
             }
             Fault::StackVariable { reg, direction, .. } => {
@@ -107,7 +107,7 @@ impl Case<'_> {
                 )
             }
             Fault::StackUninit { off, at, size } => {
-                let text = format!("byte {at} of the {size} bytes at offset {off} was never written");
+                let text = format!("byte {at} of the {} at offset {off} was never written", bytes(*size));
                 self.say(
                     pc,
                     &text,
@@ -147,7 +147,7 @@ impl Case<'_> {
             }
             Fault::Misaligned { size, .. } => self.say(
                 pc,
-                &format!("{size} bytes at an address that may not be a multiple of {size}"),
+                &format!("{} at an address that may not be a multiple of {size}", bytes(*size)),
                 "misaligned access".into(),
                 None,
             ),
@@ -159,7 +159,7 @@ impl Case<'_> {
                     "compare with the end of the packet first: `if (data + SIZE > data_end) return …;`";
                 self.say(
                     pc,
-                    &format!("{size} bytes at offset {off} of `{reg}`"),
+                    &format!("{} at offset {off} of `{reg}`", bytes(*size)),
                     "packet bytes are used that were not compared with the packet's end".into(),
                     Some(help),
                 )
@@ -184,12 +184,12 @@ impl Case<'_> {
                     Bound::Max => "the highest address lies outside",
                     Bound::Unbounded => "the offset has no upper bound",
                 };
-                let text = format!("{size} bytes at offset {off} of {region}: {why}");
+                let text = format!("{} at offset {off} of {region}: {why}", bytes(*size));
                 let help = "compare the index with its bounds before this access";
                 self.say(pc, &text, format!("access outside a `{found}`"), Some(help))
             }
             Fault::ContextField { off, size, direction } => {
-                let text = format!("{size} bytes at offset {off}");
+                let text = format!("{} at offset {off}", bytes(*size));
                 let hook = self.hook.map_or("this hook", |hook| hook.name);
                 let headline = match direction {
                     Direction::Read => format!("the context of `{hook}` has no such field to read"),
@@ -337,7 +337,7 @@ impl Case<'_> {
             Fault::TailCallStack { size } => self.say(
                 pc,
                 "called here",
-                format!("tail call below frames of {size} bytes, more than 256"),
+                format!("tail call below frames of {}, more than 256", bytes(*size)),
                 None,
             ),
             Fault::Recursion { from, to } => self.say(
@@ -508,4 +508,8 @@ fn verb(direction: Direction) -> &'static str {
         Direction::Read => "read from the",
         Direction::Write => "write to the",
     }
+}
+
+fn bytes(count: u32) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
