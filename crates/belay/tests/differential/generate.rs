@@ -60,12 +60,15 @@ struct Generator<'r> {
     /// Whether there may be a function, and whether it is called.
     helps: bool,
     called: bool,
+    /// How much rarer mistakes are than in a short program: a long one would never be accepted.
+    care: usize,
 }
 
 /// One program, as assembly text.
 pub(crate) fn program(random: &mut Random) -> String {
     let (section, packet) = random.of(HOOKS);
     let helps = random.one_in(4);
+    let long = random.one_in(5);
     let mut generator = Generator {
         random,
         text: format!(".license GPL\n{MAPS}.section {section}\nmain:\n"),
@@ -77,6 +80,7 @@ pub(crate) fn program(random: &mut Random) -> String {
         section,
         helps,
         called: false,
+        care: if long { 12 } else { 1 },
     };
     generator.body();
     generator.text
@@ -87,7 +91,7 @@ impl Generator<'_> {
         self.regs[1] = Holds::Context;
         self.line("r6 = r1");
         self.regs[6] = Holds::Context;
-        let steps = 3 + self.random.below(22);
+        let steps = if self.care > 1 { 20 + self.random.below(60) } else { 3 + self.random.below(22) };
         for _ in 0..steps {
             self.step();
             self.place_labels(false);
@@ -143,14 +147,19 @@ impl Generator<'_> {
         (!found.is_empty()).then(|| self.random.of(&found))
     }
 
+    /// Whether to make a mistake: in one of `n` places of a short program.
+    fn slip(&mut self, n: usize) -> bool {
+        self.random.one_in(n * self.care)
+    }
+
     /// Whether to do what only some hooks allow: where it is allowed, and rarely elsewhere.
     fn at(&mut self, sections: &[&str]) -> bool {
-        sections.contains(&self.section) || self.random.one_in(25)
+        sections.contains(&self.section) || self.slip(25)
     }
 
     /// A register that holds something; rarely any at all.
     fn any(&mut self) -> usize {
-        if self.random.one_in(60) {
+        if self.slip(60) {
             return self.random.below(10);
         }
         self.find(|h| h != Holds::Nothing).unwrap_or(6)
@@ -176,7 +185,7 @@ impl Generator<'_> {
                 self.regs[reg],
                 Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
             );
-            if reg != 6 && (!held || self.random.one_in(30)) {
+            if reg != 6 && (!held || self.slip(30)) {
                 return reg;
             }
         }
@@ -246,7 +255,7 @@ impl Generator<'_> {
     fn arithmetic(&mut self) {
         let op = self.random.of(&["+=", "-=", "*=", "&=", "|=", "^=", "<<=", ">>=", "s>>=", "/=", "%=", "="]);
         let width = self.random.of(&["r", "r", "w"]);
-        let dst = if self.random.one_in(25) { self.any() } else { self.number() };
+        let dst = if self.slip(25) { self.any() } else { self.number() };
         let shift = op.ends_with("<=") || op.ends_with(">>=");
         if op == "=" && self.random.one_in(2) {
             let cast = self.random.of(&["(s8)", "(s16)", "(s32)"]);
@@ -419,7 +428,7 @@ impl Generator<'_> {
         let reg = self.target();
         let (off, size) =
             self.random.of(&[(4, "u32"), (72, "u32"), (24, "u32"), (48, "u16"), (44, "u32"), (16, "u32")]);
-        let size = if self.random.one_in(12) { self.random.of(&["u8", "u16", "u64"]) } else { size };
+        let size = if self.slip(12) { self.random.of(&["u8", "u16", "u64"]) } else { size };
         self.line(&format!("r{reg} = *({size} *)(r{socket} + {off})"));
         self.regs[reg] = Holds::Number;
     }
@@ -451,7 +460,7 @@ impl Generator<'_> {
 
     fn release_all(&mut self) {
         for _ in 0..4 {
-            if !self.random.one_in(12) {
+            if !self.slip(12) {
                 self.release();
             }
         }
@@ -490,7 +499,7 @@ impl Generator<'_> {
             Holds::Packet(bytes) => bytes,
             _ => return self.touch_socket(),
         };
-        let off = if self.random.one_in(14) {
+        let off = if self.slip(14) {
             self.random.of(&[-1, 31, 32, 60, 64])
         } else {
             self.random.below((limit - size + 1).max(1) as usize) as i32
@@ -505,7 +514,7 @@ impl Generator<'_> {
         match self.random.below(5) {
             0 => self.line(&format!("*(u{bits} *)(r{reg} + {off}) = 7")),
             1 => {
-                let src = if self.random.one_in(12) { self.any() } else { self.number() };
+                let src = if self.slip(12) { self.any() } else { self.number() };
                 self.line(&format!("*(u{bits} *)(r{reg} + {off}) = r{src}"));
             }
             2 if size >= 4 => {
@@ -555,7 +564,7 @@ impl Generator<'_> {
     fn branch(&mut self) {
         let op = self.random.of(&["==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"]);
         let width = self.random.of(&["r", "r", "w"]);
-        let left = if self.random.one_in(12) { self.any() } else { self.number() };
+        let left = if self.slip(12) { self.any() } else { self.number() };
         let label = self.ahead();
         if self.random.one_in(2) {
             let right = self.number();

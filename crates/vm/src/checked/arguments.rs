@@ -87,7 +87,13 @@ impl Guard {
     ) -> Result<(), Stop> {
         let tag = self.written(given.reg)?;
         if arg.nullable && given.value == 0 && !matches!(tag, Tag::Pointer(_)) {
-            return Ok(());
+            // Linux's verifier lets a pointer pass that may be NULL together with a size above zero (6.18).
+            let sized = matches!(arg.kind, ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut);
+            return if sized && given.size > 0 {
+                Err(self.wrong(given, "memory, or a size of 0"))
+            } else {
+                Ok(())
+            };
         }
         // Of the map in the first argument, which was tested before this one.
         let map = world.map(first).map(|(map, _)| map.def());

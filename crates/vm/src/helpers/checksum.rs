@@ -94,8 +94,11 @@ fn sum(world: &World<'_>, addr: u64, size: u64, start: u32) -> u32 {
 }
 
 /// `bpf_csum_diff(from, from_size, to, to_size, seed)`: as Linux 6.18 does it, folded to 16 bits and for any size.
+///
+/// The verifier, like Linux's, accepts a map value that may be NULL together with a size: NULL counts as empty here.
 pub(super) fn diff(world: &mut World<'_>, [from, from_size, to, to_size, seed]: [u64; 5]) -> u64 {
-    let (from_size, to_size, seed) = (u64::from(from_size as u32), u64::from(to_size as u32), seed as u32);
+    let size_of = |memory: u64, size: u64| if memory == 0 { 0 } else { u64::from(size as u32) };
+    let (from_size, to_size, seed) = (size_of(from, from_size), size_of(to, to_size), seed as u32);
     let removed = if from_size > 0 { !sum(world, from, from_size, 0) } else { 0 };
     let total = add(sum(world, to, to_size, seed), removed);
     u64::from(fold16(total))
