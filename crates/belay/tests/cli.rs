@@ -172,3 +172,23 @@ fn a_closed_pipe_is_no_error() {
     let output = child.wait_with_output().expect("the binary ends");
     assert_eq!((code(&output), stderr(&output)), (0, ""));
 }
+
+/// The commands of the README print what it shows (`…` stands for rows left out).
+#[test]
+fn the_readme_shows_what_its_commands_print() {
+    let readme = include_str!("../../../README.md");
+    let mut compared = 0;
+    for console in readme.split("```console\n").skip(1) {
+        let shown = console.split("```").next().expect("a block").replace("\\\n", " ");
+        let mut lines = shown.lines();
+        let command = lines.next().expect("a command");
+        let Some(args) = command.strip_prefix("$ cargo run --release -- ") else { continue };
+        let output = belay(&args.split_whitespace().collect::<Vec<_>>());
+        let printed: Vec<&str> = stdout(&output).lines().collect();
+        for line in lines.filter(|line| *line != "…") {
+            assert!(printed.contains(&line), "`{line}` is not printed by {args}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "only {compared} lines of the README were compared");
+}

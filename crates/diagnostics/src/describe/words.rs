@@ -1,7 +1,7 @@
 //! The faults that need no history: one instruction, and perhaps the place where its pointer came from.
 
 use belay_isa::{Pc, Reg};
-use belay_spec::Helper;
+use belay_spec::{Access, Field, Helper, SockKind};
 use belay_verifier::{Bound, Direction, EventKind, Fault, Ghost};
 
 use super::Case;
@@ -51,6 +51,11 @@ impl Case<'_> {
                 self.from(*reg, "the pointer came from here");
                 let text = format!("{} at offset {off}", bytes(*size));
                 let headline = format!("`{found}` has no field of {} at offset {off}", bytes(*size));
+                let structure =
+                    SockKind::ALL.into_iter().find(|kind| kind.name() == found).map(SockKind::structure);
+                if let Some(field) = structure.and_then(|s| s.nearest_field(i32::try_from(*off).ok()?)) {
+                    self.notes.push(format!("nearest is {}", place(field)));
+                }
                 self.say(pc, &text, headline, Some("read one field, at its own offset and width"))
             }
             Fault::TwoReferences { first, second, .. } => self.say(
@@ -195,12 +200,9 @@ impl Case<'_> {
                     Direction::Read => format!("the context of `{hook}` has no such field to read"),
                     Direction::Write => format!("the context of `{hook}` has no such field to write"),
                 };
-                self.say(
-                    pc,
-                    &text,
-                    headline,
-                    Some("use one field at its own offset and width; not every field exists at every hook"),
-                )
+                self.nearest_of_context(*off, *direction);
+                let help = "use one field at its own offset and width; not every field exists at every hook";
+                self.say(pc, &text, headline, Some(help))
             }
             Fault::PointerOffset { reg, found, .. } => {
                 self.from(*reg, "the pointer came from here");
@@ -433,6 +435,21 @@ impl Case<'_> {
         matches!(&self.rejection.fault, Fault::ReturnRange { at, .. } if at.contains("callback"))
     }
 
+    /// Which field of the context may have been meant, and whether this hook has it.
+    fn nearest_of_context(&mut self, off: i64, direction: Direction) {
+        let Some(hook) = self.hook else { return };
+        let Some(field) = i32::try_from(off).ok().and_then(|off| hook.context.nearest_field(off)) else {
+            return;
+        };
+        let (access, verb) = match direction {
+            Direction::Read => (Access::Read, "read"),
+            Direction::Write => (Access::WriteReg, "written"),
+        };
+        let allowed = hook.context_access(self.release, field.offset, field.element, access).is_some();
+        let can = if allowed { "can" } else { "cannot" };
+        self.notes.push(format!("nearest is {}, which {can} be {verb} at `{}`", place(field), hook.name));
+    }
+
     fn packet_moved(&mut self, reg: Reg) -> String {
         self.from(reg, "the packet pointer was loaded here");
         let moved =
@@ -512,4 +529,10 @@ fn verb(direction: Direction) -> &'static str {
 
 fn bytes(count: u32) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+/// "`mark`, 4 bytes at offset 8"
+fn place(field: &Field) -> String {
+    let each = if field.count > 1 { format!("{} times ", field.count) } else { String::new() };
+    format!("`{}`, {each}{} at offset {}", field.name, bytes(field.element), field.offset)
 }
