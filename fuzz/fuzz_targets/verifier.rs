@@ -1,8 +1,10 @@
-//! Every program of any object has a verdict, and a program that is accepted runs without a fault and without a leak.
+//! Every program of any object has a verdict: one that is accepted runs without a fault and without a leak, one that is
+//! rejected can be explained.
 #![no_main]
 
 use std::sync::Arc;
 
+use belay_diagnostics::{Diagnostic, Style, full};
 use belay_object::Object;
 use belay_sockets::SocketTable;
 use belay_spec::Release;
@@ -18,8 +20,13 @@ const SOCKETS: &str =
 fuzz_target!(|bytes: &[u8]| {
     let Some(object) = belay_fuzz::object(bytes) else { return };
     for program in &object.programs {
-        if let Verdict::Accept(verified) = verify(&object, program, &Options::default()).verdict {
-            run(&object, &verified);
+        match verify(&object, program, &Options::default()).verdict {
+            Verdict::Accept(verified) => run(&object, &verified),
+            Verdict::Reject(rejection) => {
+                let told = Diagnostic::of(&object, program, &rejection, Release::LATEST);
+                let _ = full::render(&told, Style { color: false, instructions: true });
+            }
+            Verdict::Unsupported { .. } => {}
         }
     }
 });
