@@ -406,7 +406,7 @@ impl Case<'_> {
             Some(name) => format!("check it first: `if (!{name}) return …;`"),
             None => "compare it with NULL first, and use it only where it is not".to_owned(),
         });
-        if maker.is_none() {
+        if origin.is_some() && maker.is_none() {
             self.notes.push(
                 "each load of a pointer is checked for itself: load it once into a variable and check that"
                     .to_owned(),

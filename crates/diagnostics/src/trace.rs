@@ -40,7 +40,7 @@ impl<'a> Trace<'a> {
     }
 
     /// The instruction that made the value which `reg` holds at the end of the path: a call, a load, a constant.
-    /// Copies, spills, fills, arithmetic with numbers, arguments and results of subprograms are followed.
+    /// Copies, spills, fills, arithmetic with constants, arguments and results of subprograms are followed.
     pub(crate) fn origin(&self, reg: Reg) -> Option<Pc> {
         let mut held = Held::Register(reg);
         // Calls that ended before the place looked at, so that what happened in them concerns other frames.
@@ -49,6 +49,8 @@ impl<'a> Trace<'a> {
             let insn = self.insn(pc)?;
             match insn {
                 Insn::Exit if inside == 0 && held == Held::Register(Reg::R0) => continue,
+                // The function that returned here may have written the slot through a pointer.
+                Insn::Exit if inside == 0 && matches!(held, Held::Slot(_)) => return None,
                 Insn::Exit => {
                     inside += 1;
                     continue;
@@ -86,7 +88,10 @@ impl<'a> Trace<'a> {
                     Src::Reg(from) => held = Held::Register(from),
                     Src::Imm(_) => return Some(pc),
                 },
-                (Held::Register(to), Insn::Alu { dst, width: Width::W64, .. }) if dst == to => {}
+                (Held::Register(to), Insn::Alu { dst, width: Width::W64, src: Src::Imm(_), .. })
+                    if dst == to => {}
+                // Either operand may be the pointer: better no place than a wrong one.
+                (Held::Register(to), Insn::Alu { dst, src: Src::Reg(_), .. }) if dst == to => return None,
                 (Held::Register(to), insn) if writes(&insn) == Some(to) => return Some(pc),
                 _ => {}
             }
@@ -210,5 +215,44 @@ fn writes(insn: &Insn) -> Option<Reg> {
         | Insn::LoadImm64 { dst, .. } => Some(dst),
         Insn::LoadAbs { .. } | Insn::LoadInd { .. } => Some(Reg::R0),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use belay_object::Attach;
+
+    use super::*;
+
+    /// The origin of `r1` at the end of a straight path through all of these instructions.
+    fn origin(text: &str) -> Option<u32> {
+        let assembly = belay_isa::assemble(text, &belay_isa::NoSymbols).expect("assembly");
+        let program = Program::new("test", "test", Attach::Unknown, assembly.slots);
+        let path: Vec<Pc> = disassemble(&program.slots).map(|(pc, _)| pc).collect();
+        Trace::new(&program, &path).origin(Reg::R1).map(|pc| pc.0)
+    }
+
+    #[test]
+    fn a_value_is_followed_back_to_where_it_was_made() {
+        assert_eq!(origin("call 84; r6 = r0; r2 = 0; r1 = r6"), Some(0));
+        assert_eq!(origin("call 84; *(u64 *)(r10 - 8) = r0; r0 = 0; r1 = *(u64 *)(r10 - 8)"), Some(0));
+        assert_eq!(origin("r1 = *(u64 *)(r1 + 168); r1 += 8"), Some(0));
+        assert_eq!(origin("r1 = 5"), Some(0));
+    }
+
+    #[test]
+    fn what_is_not_certain_has_no_origin() {
+        assert_eq!(origin("r2 = *(u32 *)(r1 + 76); r1 = 5; r1 += r2"), None, "either may be the pointer");
+        assert_eq!(origin("call 84; call 86"), None, "calls do not preserve it");
+        assert_eq!(origin("r2 = 0"), None, "it was there before");
+    }
+
+    #[test]
+    fn a_slot_that_a_function_may_have_written_has_no_origin() {
+        let text = "call sub; r1 = *(u64 *)(r10 - 8); exit; sub: r0 = 0; exit";
+        let assembly = belay_isa::assemble(text, &belay_isa::NoSymbols).expect("assembly");
+        let program = Program::new("test", "test", Attach::Unknown, assembly.slots);
+        let path: Vec<Pc> = [0, 3, 4, 1].map(Pc).to_vec();
+        assert_eq!(Trace::new(&program, &path).origin(Reg::R1), None);
     }
 }
