@@ -274,25 +274,20 @@ fn allowed(op: AluOp, dst: Reg, pointer: &Value, number: &Value) -> Check {
 /// Offsets stay small enough that sums of them cannot overflow.
 fn sane_offset(reg: Reg, value: &Value, pointer: &Value) -> Check {
     let limit = MAX_VARIABLE_OFFSET as i64;
+    let sane = |offset: i64| -limit < offset && offset < limit;
+    // (A number that is tied to another at a distance is held to the same limit by that distance: measured.)
+    let (constant, fixed, smin) = (value.scalar.as_constant(), i64::from(value.off), value.scalar.smin());
+    if constant.is_none_or(|known| sane(known as i64)) && sane(fixed) && sane(smin) {
+        return Ok(());
+    }
     let found = pointer.type_name();
-    let constant = value.scalar.as_constant().map(|c| c as i64);
-    let smin = value.scalar.smin();
-    // A number that is tied to another at a distance is held to the same limit by that distance (measured).
-    let fixed = value.off;
-    let kernel = match constant {
-        Some(known) if known >= limit || known <= -limit => {
-            format!("math between {found} pointer and {known} is not allowed")
-        }
-        _ if i64::from(fixed) >= limit || i64::from(fixed) <= -limit => {
-            format!("{found} pointer offset {fixed} is not allowed")
-        }
+    let kernel = match constant.map(|known| known as i64) {
+        Some(known) if !sane(known) => format!("math between {found} pointer and {known} is not allowed"),
+        _ if !sane(fixed) => format!("{found} pointer offset {fixed} is not allowed"),
         _ if smin == i64::MIN => {
             format!("math between {found} pointer and register with unbounded min value is not allowed")
         }
-        _ if smin >= limit || smin <= -limit => {
-            format!("value {smin} makes {found} pointer be out of bounds")
-        }
-        _ => return Ok(()),
+        _ => format!("value {smin} makes {found} pointer be out of bounds"),
     };
     Err(Fault::PointerRange { reg, kernel }.into())
 }

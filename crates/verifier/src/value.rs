@@ -61,7 +61,6 @@ pub(crate) enum Pointer {
     /// The value of the map of that index.
     MapValue(u32),
     /// The key of the map of that index, in a callback.
-    #[allow(dead_code, reason = "callbacks make it; they are not modelled yet")]
     MapKey(u32),
     /// Memory that a helper handed out.
     Memory {

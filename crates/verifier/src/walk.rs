@@ -325,7 +325,7 @@ impl<'p> Walk<'p> {
         if let Some(reg) = index {
             self.readable(state, reg)?;
         }
-        self.constant_offset(Reg::R6, &context, false)?;
+        self.constant_offset(Reg::R6, &context)?;
         scratch_caller_saved(state);
         state.set(Reg::R0, Value::unknown());
         Ok(())

@@ -113,7 +113,7 @@ impl Walk<'_> {
             | Pointer::MapValue(_)
             | Pointer::TracepointBuffer => Ok(()),
             Pointer::Memory { .. } if arg.kind != ArgKind::RingbufRecord => Ok(()),
-            _ => self.constant_offset(reg, value, false),
+            _ => self.constant_offset(reg, value),
         }
     }
 

@@ -4,21 +4,14 @@ use belay_isa::Reg;
 use belay_spec::FieldKind;
 
 use crate::fault::{Check, Fault};
-use crate::state::State;
 use crate::value::{PacketRange, Pointer, Value};
 use crate::walk::Walk;
 
 use super::{Action, At};
 
 impl Walk<'_> {
-    pub(crate) fn context_access(
-        &mut self,
-        _state: &mut State,
-        at: At,
-        base: &Value,
-        action: Action,
-    ) -> Check<Value> {
-        self.constant_offset(at.base, base, false)?;
+    pub(crate) fn context_access(&mut self, at: At, base: &Value, action: Action) -> Check<Value> {
+        self.constant_offset(at.base, base)?;
         let size = at.size.bytes();
         let refused = Fault::ContextField { off: at.off, size, direction: action.direction() };
         let Ok(off) = i32::try_from(at.off) else { return Err(refused.into()) };
@@ -42,17 +35,15 @@ impl Walk<'_> {
     }
 
     /// Refuses a pointer that has moved from where it started.
-    pub(crate) fn constant_offset(&self, reg: Reg, value: &Value, fixed_allowed: bool) -> Check {
-        let found = value.type_name();
-        let n = reg.number();
-        let kernel = if value.off < 0 {
-            format!("negative offset {found} ptr R{n} off={} disallowed", value.off)
-        } else if value.off != 0 && !fixed_allowed {
-            format!("dereference of modified {found} ptr R{n} off={} disallowed", value.off)
-        } else if value.scalar.as_constant() != Some(0) {
-            format!("variable {found} access var_off={} disallowed", value.scalar.tnum())
-        } else {
+    pub(crate) fn constant_offset(&self, reg: Reg, value: &Value) -> Check {
+        if value.off == 0 && value.scalar.as_constant() == Some(0) {
             return Ok(());
+        }
+        let (found, n) = (value.type_name(), reg.number());
+        let kernel = match value.off {
+            0 => format!("variable {found} access var_off={} disallowed", value.scalar.tnum()),
+            off if off < 0 => format!("negative offset {found} ptr R{n} off={off} disallowed"),
+            off => format!("dereference of modified {found} ptr R{n} off={off} disallowed"),
         };
         Err(Fault::PointerOffset { reg, found, kernel }.into())
     }

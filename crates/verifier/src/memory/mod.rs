@@ -84,7 +84,7 @@ impl Walk<'_> {
         self.note_touch(at, pointer)?;
         let loaded = match pointer {
             Pointer::Stack { frame } => return self.stack_access(state, at, &base, frame, action),
-            Pointer::Context => self.context_access(state, at, &base, action)?,
+            Pointer::Context => self.context_access(at, &base, action)?,
             Pointer::Packet(range) => {
                 if action.direction() == Direction::Write && !self.hook.packet_writable() {
                     return Err(Fault::PacketReadOnly { reg: at.base }.into());

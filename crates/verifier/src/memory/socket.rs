@@ -18,18 +18,24 @@ impl Walk<'_> {
         action: Action,
     ) -> Check<Value> {
         let (reg, size) = (at.base, at.size.bytes());
-        let found = base.type_name();
+        let found = || base.type_name();
         if action.direction() == Direction::Write {
-            return Err(Fault::ReadOnly { reg, found }.into());
+            return Err(Fault::ReadOnly { reg, found: found() }.into());
         }
         if base.scalar.smin() < 0 {
-            return Err(
-                Fault::RegionBounds { reg, found, bound: Bound::Negative, off, size, region: 0 }.into()
-            );
+            return Err(Fault::RegionBounds {
+                reg,
+                found: found(),
+                bound: Bound::Negative,
+                off,
+                size,
+                region: 0,
+            }
+            .into());
         }
         match i32::try_from(off) {
             Ok(off) if kind.can_read(off, size) => Ok(Value::unknown()),
-            _ => Err(Fault::SocketField { reg, found, off, size }.into()),
+            _ => Err(Fault::SocketField { reg, found: found(), off, size }.into()),
         }
     }
 }
