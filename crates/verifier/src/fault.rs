@@ -146,9 +146,6 @@ pub enum Fault {
     /// A variable offset into the stack may lie outside.
     #[error("invalid {}variable-offset {direction} stack R{}{kernel}", if *unbounded { "unbounded " } else { "" }, reg.number())]
     StackVariable { reg: Reg, unbounded: bool, direction: Direction, kernel: String },
-    /// Stack bytes are read that were never written.
-    #[error("invalid read from stack off {off}+{at} size {size}")]
-    StackUninit { off: i64, at: i64, size: u32 },
     /// A pointer is spilled at a width other than eight.
     #[error("invalid size of register spill")]
     SpillSize { reg: Reg },
@@ -221,14 +218,12 @@ pub enum Fault {
     #[error("cannot pass map_type {kind} into func {name}#{id}")]
     MapKind { kind: u32, name: &'static str, id: u32 },
     /// Too many frames.
-    #[error("the call stack of {frames} frames is too deep !")]
-    CallDepth { frames: usize },
+    /// `walked`: a path got there; else a chain of calls could.
+    #[error("the call stack of {frames} frames is too deep{}", if *walked { "" } else { " !" })]
+    CallDepth { frames: usize, walked: bool },
     /// The frames of a chain of calls take too much stack.
     #[error("combined stack size of {calls} calls is {size}. Too large")]
     StackTotal { calls: usize, size: u32 },
-    /// A function calls itself.
-    #[error("recursive call from {from} to {to}")]
-    Recursion { from: String, to: String },
     /// A tail call below a frame that takes too much stack.
     #[error("tail_calls are not allowed when call stack of previous frames is {size} bytes. Too large")]
     TailCallStack { size: u32 },
@@ -328,7 +323,6 @@ impl Fault {
             Fault::DivisionByZero | Fault::Shift { .. } => "R0305",
 
             Fault::StackBounds { .. } | Fault::StackVariable { .. } => "M0201",
-            Fault::StackUninit { .. } => "M0202",
             Fault::SpillSize { .. } | Fault::FillSize => "M0203",
             Fault::StackPointerEscapes | Fault::StackPointerReturned => "M0204",
             Fault::PacketBounds { .. } => "M0205",
@@ -348,7 +342,6 @@ impl Fault {
             Fault::ArgumentSize { .. } | Fault::ArgumentNotConstant { .. } => "C0404",
             Fault::MapKind { .. } => "C0405",
             Fault::CallDepth { .. } | Fault::StackTotal { .. } | Fault::TailCallStack { .. } => "C0406",
-            Fault::Recursion { .. } => "C0407",
             Fault::PacketLoadHook | Fault::PacketLoadContext => "C0408",
 
             Fault::Decode { .. } | Fault::Empty => "F0501",

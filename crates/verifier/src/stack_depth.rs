@@ -27,7 +27,7 @@ pub(crate) fn check_stack_depth(walk: &Walk<'_>) -> Check {
         };
         top.next += 1;
         if chain.len() >= MAX_FRAMES {
-            return Err(Fault::CallDepth { frames: chain.len() + 1 }.into());
+            return Err(Fault::CallDepth { frames: chain.len() + 1, walked: false }.into());
         }
         if total >= TAIL_CALL_STACK && walk.tail_callers.contains(&callee) {
             return Err(Fault::TailCallStack { size: total }.into());

@@ -111,15 +111,6 @@ impl Case<'_> {
                     Some(help),
                 )
             }
-            Fault::StackUninit { off, at, size } => {
-                let text = format!("byte {at} of the {} at offset {off} was never written", bytes(*size));
-                self.say(
-                    pc,
-                    &text,
-                    "stack bytes are read that were never written".into(),
-                    Some("initialise the whole variable, padding included: `= {}` or `__builtin_memset`"),
-                )
-            }
             Fault::SpillSize { reg } => self.say(
                 pc,
                 &format!("`{reg}` is a pointer"),
@@ -325,7 +316,7 @@ impl Case<'_> {
                 format!("`{name}` does not work on maps of type {kind}"),
                 None,
             ),
-            Fault::CallDepth { frames } => {
+            Fault::CallDepth { frames, .. } => {
                 self.say(pc, "called here", format!("{frames} functions would be active, more than 8"), None)
             }
             Fault::StackTotal { calls, size } => self.say(
@@ -341,12 +332,6 @@ impl Case<'_> {
                 "called here",
                 format!("tail call below frames of {}, more than 256", bytes(*size)),
                 None,
-            ),
-            Fault::Recursion { from, to } => self.say(
-                pc,
-                "called here",
-                format!("`{from}` calls `{to}` again: recursion"),
-                Some("use a loop"),
             ),
             Fault::PacketLoadHook => self.say(
                 pc,

@@ -37,7 +37,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         if state.frames.len() >= MAX_FRAMES {
-            return Err(Fault::CallDepth { frames: MAX_FRAMES }.into());
+            return Err(Fault::CallDepth { frames: MAX_FRAMES + 1, walked: true }.into());
         }
         let mut inside = Box::new(state.clone());
         inside.frame_mut().callbacks_made = made + 1;

@@ -22,7 +22,7 @@ impl Walk<'_> {
             return Err(Stop::unsupported(format!("the global function `{name}` (declare it `static`)")));
         }
         if state.frames.len() >= MAX_FRAMES {
-            return Err(Fault::CallDepth { frames: MAX_FRAMES }.into());
+            return Err(Fault::CallDepth { frames: MAX_FRAMES + 1, walked: true }.into());
         }
         let mut callee = Frame::new(index, Some(pc), state.frames.len() as u8);
         for reg in ARGUMENTS {
