@@ -273,6 +273,9 @@ fn build_oracle(test: &str) -> Option<PathBuf> {
         Ok(output) if output.status.success() => {}
         _ => return skip("no C compiler or no libbpf.a (Debian: libbpf-dev) to build the oracle"),
     }
+    if let Err(why) = belay_linux::probe() {
+        return skip(&format!("libbpf cannot load anything here: {why}"));
+    }
     if Btf::running_kernel().is_err() {
         return skip("the running kernel shows no BTF");
     }
