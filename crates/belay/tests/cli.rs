@@ -121,6 +121,8 @@ fn a_rejected_program_is_not_run_and_the_checked_interpreter_finds_its_leak() {
     assert_eq!(finding["kind"], "leak");
     let acquired = finding["acquired_at"].as_str().expect("a place");
     assert!(acquired.contains("fault-leak-one-branch.bpf.c:18"), "{acquired}");
+    let told = belay(&[&["run", BAD, "--packets", PACKETS, "--unverified"][..], &sockets].concat());
+    assert!(stdout(&told).ends_with("0 faults, 67 leaks, 0 packets not run\n"), "{}", stdout(&told));
 }
 
 #[test]

@@ -309,7 +309,7 @@ impl Totals {
                 self.faults, self.leaks, self.skipped
             ))?;
         }
-        if self.unbalanced.is_empty() {
+        if self.unbalanced.is_empty() && self.leaks == 0 {
             return out.line("every reference to a socket was released");
         }
         for held in &self.unbalanced {
