@@ -93,7 +93,7 @@ enum Meeting {
     GoOn,
 }
 
-pub(crate) struct Explorer<'w, 'p> {
+struct Explorer<'w, 'p> {
     walk: &'w mut Walk<'p>,
     kept: Vec<Kept>,
     by_pc: HashMap<u32, Vec<StateId>>,
@@ -101,11 +101,11 @@ pub(crate) struct Explorer<'w, 'p> {
     decisions: Vec<(Option<PathId>, bool)>,
     jumps: u64,
     last_kept: Progress,
-    stats: Stats,
+    stats: &'w mut Stats,
 }
 
-/// Walks every path of the program.
-pub(crate) fn explore(walk: &mut Walk<'_>) -> Result<Stats, (Failure, Stats)> {
+/// Walks every path from this state on; `stats` counts on.
+pub(crate) fn explore(walk: &mut Walk<'_>, entry: State, pc: Pc, stats: &mut Stats) -> Result<(), Failure> {
     let mut explorer = Explorer {
         walk,
         kept: Vec::new(),
@@ -113,23 +113,14 @@ pub(crate) fn explore(walk: &mut Walk<'_>) -> Result<Stats, (Failure, Stats)> {
         pending: Vec::new(),
         decisions: Vec::new(),
         jumps: 0,
-        last_kept: Progress::default(),
-        stats: Stats::default(),
+        last_kept: Progress { insns: stats.insns_processed, jumps: 0 },
+        stats,
     };
-    explorer.pending.push(Pending {
-        pc: Pc(0),
-        state: State::entry(),
-        parent: None,
-        path: None,
-        steps: 0,
-        hops: 0,
-    });
+    explorer.pending.push(Pending { pc, state: entry, parent: None, path: None, steps: 0, hops: 0 });
     while let Some(path) = explorer.pending.pop() {
-        if let Err(failure) = explorer.follow(path) {
-            return Err((failure, explorer.stats));
-        }
+        explorer.follow(path)?;
     }
-    Ok(explorer.stats)
+    Ok(())
 }
 
 impl Explorer<'_, '_> {

@@ -214,6 +214,9 @@ pub enum Fault {
     /// An argument that must be a constant is not.
     #[error("R{} is not a known constant'", reg.number())]
     ArgumentNotConstant { reg: Reg },
+    /// An argument is not what the type of a global function says.
+    #[error("{kernel}")]
+    GlobalArgument { reg: Reg, kernel: String },
     /// A map of the wrong kind.
     #[error("cannot pass map_type {kind} into func {name}#{id}")]
     MapKind { kind: u32, name: &'static str, id: u32 },
@@ -266,8 +269,8 @@ pub enum Fault {
     #[error("At {at} the register R0 has {kernel} should have been in [{min}, {max}]")]
     ReturnRange { at: &'static str, kernel: String, min: i32, max: i32 },
     /// What is returned is no number.
-    #[error("At program exit the register R0 is not a known value ({found})")]
-    ReturnPointer { found: String },
+    #[error("At {at} the register R0 is not a known value ({found})")]
+    ReturnPointer { at: &'static str, found: String },
     /// The program misses what its hook or maps demand.
     #[error("{kernel}")]
     Program { kernel: String },
@@ -338,7 +341,7 @@ impl Fault {
 
             Fault::UnknownHelper { .. } | Fault::HelperNotAllowed { .. } => "C0401",
             Fault::HelperGpl { .. } | Fault::HelperSleeps { .. } => "C0402",
-            Fault::ArgumentType { .. } => "C0403",
+            Fault::ArgumentType { .. } | Fault::GlobalArgument { .. } => "C0403",
             Fault::ArgumentSize { .. } | Fault::ArgumentNotConstant { .. } => "C0404",
             Fault::MapKind { .. } => "C0405",
             Fault::CallDepth { .. } | Fault::StackTotal { .. } | Fault::TailCallStack { .. } => "C0406",

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Reg, Slot, Src, decode};
 use belay_object::Program;
+use belay_object::btf::TypeId;
 use belay_spec::Helper;
 
 use crate::fault::{Check, Fault, Stop};
@@ -23,6 +24,8 @@ pub(crate) struct Function {
     pub(crate) end: u32,
     /// Verified on its own, for any argument.
     pub(crate) global: bool,
+    /// Its description in the object's BTF.
+    pub(crate) btf_func: Option<TypeId>,
 }
 
 /// A set of registers, bit n for `rn`.
@@ -120,6 +123,11 @@ impl Layout {
         self.instructions().any(|(at, insn)| {
             matches!(insn, Insn::LoadImm64 { .. }) && callee(at, insn) == Some(i64::from(function.start))
         })
+    }
+
+    /// Index of the function that the instruction calls, or whose address it takes.
+    pub(crate) fn callee_index(&self, pc: Pc, insn: &Insn) -> Option<usize> {
+        self.function_at(Pc(u32::try_from(callee(pc, insn)?).ok()?))
     }
 
     /// Index of the function that starts at `pc`.
@@ -284,7 +292,9 @@ fn functions(program: &Program, insns: &[Option<Insn>]) -> Check<Vec<Function>> 
             name: described(start).map_or_else(|| format!("function at {start}"), |s| s.name.clone()),
             start,
             end,
-            global: start != 0 && described(start).is_some_and(|s| s.global),
+            // (Without types the kernel knows no linkage.)
+            global: start != 0 && described(start).is_some_and(|s| s.global && s.btf_func.is_some()),
+            btf_func: described(start).and_then(|s| s.btf_func),
         })
         .collect())
 }

@@ -132,10 +132,14 @@ pub(crate) struct Replayed {
     pub(crate) path: Vec<Pc>,
 }
 
-/// Walks from the entry by these decisions, `steps` instructions far: up to the one that failed.
-pub(crate) fn replay(walk: &mut Walk<'_>, decisions: &[bool], steps: u64) -> Replayed {
-    let mut state = State::entry();
-    let mut pc = Pc(0);
+/// Walks from this state by these decisions, `steps` instructions far: up to the one that failed.
+pub(crate) fn replay(
+    walk: &mut Walk<'_>,
+    mut state: State,
+    mut pc: Pc,
+    decisions: &[bool],
+    steps: u64,
+) -> Replayed {
     let mut decisions = decisions.iter();
     let mut events = Vec::new();
     let mut path = VecDeque::new();

@@ -150,6 +150,11 @@ impl State {
     pub(crate) fn entry() -> State {
         let mut frame = Frame::new(0, None, 0);
         frame.regs[Reg::R1] = Value::pointer(Pointer::Context);
+        State::of(frame)
+    }
+
+    /// A state with one frame, in which nothing is held.
+    pub(crate) fn of(frame: Frame) -> State {
         State { frames: vec![frame], references: References::default(), widened: false }
     }
 

@@ -1,5 +1,6 @@
 //! From a program to its verdict.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use belay_isa::Pc;
@@ -7,11 +8,12 @@ use belay_object::{Attach, MapDef, Object, Program};
 use belay_spec::Release;
 
 use crate::explore::{Failure, Stats, explore};
-use crate::fault::{Code, Fault, Stop};
+use crate::fault::{Check, Code, Fault, Stop};
 use crate::layout::Layout;
 use crate::replay::{Event, EventKind, Loss, Replayed, replay};
 use crate::special_fields::special_fields;
 use crate::stack_depth::check_stack_depth;
+use crate::state::State;
 use crate::verified::Verified;
 use crate::walk::{Subject, Walk};
 
@@ -104,37 +106,60 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         hook,
         release: options.release,
         gpl_compatible: is_gpl_compatible(&object.license),
+        btf: object.btf.as_deref(),
     };
     let mut walk = Walk::new(subject);
-    match explore(&mut walk).and_then(|stats| match check_stack_depth(&walk) {
-        Ok(()) => Ok(stats),
-        Err(stop) => Err((Failure { stop, pc: Pc(0), decisions: Vec::new(), steps: 0 }, stats)),
-    }) {
+    let mut stats = Stats::default();
+    let verdict = match walk_functions(&mut walk, &mut stats) {
         // Numbers are tracked as 6.18 does: older releases know less of them, and may refuse what it accepts.
-        Ok(stats) if options.release < Release::LATEST => {
+        Ok(()) if options.release < Release::LATEST => {
             let what =
                 format!("how Linux {} tracks numbers; {} accepts it", options.release, Release::LATEST);
-            (Verdict::Unsupported { what, pc: None }, stats)
+            Verdict::Unsupported { what, pc: None }
         }
-        Ok(stats) => {
-            let touches = walk.touches;
-            let verified =
-                Verified { program: program.clone(), maps: maps.to_vec(), release: options.release, touches };
-            (Verdict::Accept(Box::new(verified)), stats)
-        }
-        Err((failure, stats)) => {
-            let verdict = match failure.stop {
-                Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
-                Stop::Fault(fault) => {
-                    let mut again = Walk::new(subject);
-                    let Replayed { events, path } = replay(&mut again, &failure.decisions, failure.steps);
-                    let code = code_of(&fault, &events, failure.pc, &layout);
-                    Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events, path }))
-                }
-            };
-            (verdict, stats)
-        }
+        Ok(()) => Verdict::Accept(Box::new(Verified {
+            program: program.clone(),
+            maps: maps.to_vec(),
+            release: options.release,
+            touches: walk.touches,
+        })),
+        Err((function, failure)) => match failure.stop {
+            Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
+            Stop::Fault(fault) => {
+                let mut again = Walk::new(subject);
+                let Replayed { events, path } = match entry(&mut again, function) {
+                    Ok((state, pc)) => replay(&mut again, state, pc, &failure.decisions, failure.steps),
+                    Err(_) => Replayed::default(),
+                };
+                let code = code_of(&fault, &events, failure.pc, &layout);
+                Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events, path }))
+            }
+        },
+    };
+    (verdict, stats)
+}
+
+/// Walks the program, then each global function that a path calls, on its own; at last the stack of all of them. A
+/// failure comes with the function from whose entry it was met.
+fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, Failure)> {
+    let at = |pc, stop| Failure { stop, pc, decisions: Vec::new(), steps: 0 };
+    let mut walked = BTreeSet::new();
+    let mut next = Some(0);
+    while let Some(function) = next {
+        let start = Pc(walk.layout.functions[function].start);
+        let (state, pc) = entry(walk, function).map_err(|stop| (function, at(start, stop)))?;
+        explore(walk, state, pc, stats).map_err(|failure| (function, failure))?;
+        walked.insert(function);
+        next = walk.globals_called.difference(&walked).next().copied();
     }
+    check_stack_depth(walk).map_err(|stop| (0, at(Pc(0), stop)))
+}
+
+/// The state and place in which the walk of a function begins.
+fn entry(walk: &mut Walk<'_>, function: usize) -> Check<(State, Pc)> {
+    let start = Pc(walk.layout.functions[function].start);
+    let state = if function == 0 { State::entry() } else { walk.global_entry(function)? };
+    Ok((state, start))
 }
 
 /// A refusal that needs no path.

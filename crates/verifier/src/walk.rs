@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Size, Src, Width};
+use belay_object::btf::Btf;
 use belay_object::{MapDef, Program};
 use belay_spec::{Hook, Release, ReturnRange, Rule};
 
@@ -50,6 +51,8 @@ pub(crate) struct Subject<'p> {
     pub(crate) hook: &'static Hook,
     pub(crate) release: Release,
     pub(crate) gpl_compatible: bool,
+    /// The object's types.
+    pub(crate) btf: Option<&'p Btf>,
 }
 
 /// What all paths of one program share.
@@ -61,6 +64,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) stack_depths: Vec<u32>,
     /// What instructions were seen to do with the stack.
     pub(crate) stack_use: StackUse,
+    /// Global functions that some path calls.
+    pub(crate) globals_called: BTreeSet<usize>,
     /// Functions that make tail calls.
     pub(crate) tail_callers: BTreeSet<usize>,
     next_id: Id,
@@ -80,6 +85,7 @@ impl<'p> Walk<'p> {
             touches: vec![Touch::None; subject.layout.len()],
             stack_depths: vec![0; subject.layout.functions.len()],
             stack_use: StackUse::new(subject.layout),
+            globals_called: BTreeSet::new(),
             tail_callers: BTreeSet::new(),
             next_id: 0,
             subject,
@@ -334,9 +340,18 @@ impl<'p> Walk<'p> {
     /// What the program hands back must be what its hook understands.
     fn check_return(&self, state: &State) -> Check {
         let result = self.readable(state, Reg::R0)?;
+        if state.frame().function != 0 {
+            // A global function, verified on its own: any number.
+            let found = result.type_name();
+            return if result.is_scalar() {
+                Ok(())
+            } else {
+                Err(Fault::ReturnPointer { at: "subprogram exit", found }.into())
+            };
+        }
         let returns = self.hook.return_range(self.release);
         if returns != ReturnRange::Any && !result.is_scalar() {
-            return Err(Fault::ReturnPointer { found: result.type_name() }.into());
+            return Err(Fault::ReturnPointer { at: "program exit", found: result.type_name() }.into());
         }
         self.check_range("program exit", result, returns)
     }

@@ -333,6 +333,15 @@ impl Case<'_> {
                 format!("tail call below frames of {}, more than 256", bytes(*size)),
                 None,
             ),
+            Fault::GlobalArgument { reg, .. } => {
+                self.from(*reg, "the value came from here");
+                self.say(
+                    pc,
+                    "called here",
+                    format!("`{reg}` is not what the global function's type says"),
+                    Some("pass what its parameter is declared to be, or declare the function `static`"),
+                )
+            }
             Fault::PacketLoadHook => self.say(
                 pc,
                 "here",
@@ -403,7 +412,7 @@ impl Case<'_> {
                     Some("return one of the hook's actions"),
                 )
             }
-            Fault::ReturnPointer { found } => self.say(
+            Fault::ReturnPointer { found, .. } => self.say(
                 pc,
                 &format!("`r0` is a `{found}`"),
                 "the program returns a pointer instead of an action".into(),

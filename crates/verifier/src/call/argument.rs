@@ -242,7 +242,7 @@ impl Walk<'_> {
 
     /// Memory that a helper reads or writes.
     #[allow(clippy::too_many_arguments, reason = "an access, and where it is")]
-    fn helper_memory(
+    pub(super) fn helper_memory(
         &mut self,
         state: &mut State,
         told: &Arguments,

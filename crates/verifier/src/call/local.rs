@@ -1,8 +1,9 @@
-//! Functions of the program: a static one is walked into, with the values that the caller has.
+//! Functions of the program: a static one is walked into, with the values that the caller has; a global one is
+//! verified on its own (`global`).
 
 use belay_isa::{Pc, Reg};
 
-use crate::fault::{Check, Fault, Stop};
+use crate::fault::{Check, Fault};
 use crate::state::{Frame, MAX_FRAMES, State};
 use crate::value::{Pointer, Value};
 use crate::walk::Walk;
@@ -10,7 +11,7 @@ use crate::walk::Walk;
 use super::{ARGUMENTS, scratch_caller_saved};
 
 impl Walk<'_> {
-    /// `call pc+N`: enters the function; gives its first instruction.
+    /// `call pc+N`: gives the instruction that is walked next, the function's first or the one after the call.
     pub(crate) fn call_local(&mut self, state: &mut State, pc: Pc, off: i32) -> Check<Pc> {
         let to = i64::from(pc.0) + 1 + i64::from(off);
         let target = u32::try_from(to).ok().map(Pc);
@@ -18,8 +19,7 @@ impl Walk<'_> {
         let Some((target, index)) = found else { return Err(Fault::JumpRange { from: pc, to }.into()) };
         let function = &self.layout.functions[index];
         if function.global {
-            let name = &function.name;
-            return Err(Stop::unsupported(format!("the global function `{name}` (declare it `static`)")));
+            return self.call_global(state, pc, index);
         }
         if state.frames.len() >= MAX_FRAMES {
             return Err(Fault::CallDepth { frames: MAX_FRAMES + 1, walked: true }.into());

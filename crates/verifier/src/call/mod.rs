@@ -4,6 +4,7 @@
 
 mod argument;
 mod callback;
+mod global;
 mod local;
 mod result;
 
