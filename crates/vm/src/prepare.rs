@@ -91,9 +91,9 @@ fn unsupported(program: &Program, pc: Pc, what: String) -> PrepareError {
 /// The op for an access to the context, with the offset and size that its layout in memory asks for.
 pub(crate) fn in_context(op: Op, layout: &Layout, release: Release) -> Option<Op> {
     Some(match op {
-        Op::Load { size, signed: false, dst, base, off } => {
+        Op::Load { size, signed, dst, base, off } => {
             let native = layout.load(release, off, size)?;
-            Op::Load { size: native.size, signed: false, dst, base, off: native.off }
+            Op::Load { size: native.size, signed, dst, base, off: native.off }
         }
         Op::Store { size, base, off, src } => {
             let access = match src {

@@ -295,3 +295,49 @@ fn packets_of_cgroup_programs_are_read_only() {
     let ran = run_as("cgroup_skb/ingress", "", "r0 = *(u32 *)(r1 + 0)\nexit");
     assert_eq!(ran.report.result, Ok(46), "the packet begins at the network header");
 }
+
+#[test]
+fn null_that_was_checked_is_the_number_zero() {
+    // A look-up that finds nothing; the packet pointer plus its result is still a packet pointer.
+    let report = run("
+        r6 = r1
+        *(u64 *)(r10 - 16) = 0
+        *(u64 *)(r10 - 8) = 0
+        r2 = r10
+        r2 += -16
+        r3 = 12
+        r4 = -1
+        r5 = 0
+        call bpf_sk_lookup_tcp
+        if r0 != 0 goto found
+        r2 = *(u32 *)(r6 + 76)
+        r2 += r0
+        r3 = *(u32 *)(r6 + 80)
+        r4 = r2
+        r4 += 14
+        if r4 > r3 goto out
+        r0 = *(u8 *)(r2 + 13)
+        exit
+    found:
+        r1 = r0
+        call bpf_sk_release
+    out:
+        r0 = 0
+        exit");
+    assert_eq!(report.result, Ok(0x11), "{report:?}");
+}
+
+#[test]
+fn context_fields_are_loaded_with_their_sign() {
+    // `len` is 60; a pointer has no sign to extend.
+    assert_eq!(run("r0 = *(s8 *)(r1 + 0)\nexit").result, Ok(60));
+    let (kind, pc) = fault("r0 = *(s32 *)(r1 + 76)\nexit");
+    assert_eq!((kind, pc), (FaultKind::ContextAccess { off: 76, size: 4 }, Pc(0)));
+}
+
+#[test]
+fn null_memory_goes_with_size_zero_only() {
+    let call = |size: u32| format!("r1 = 0\nr2 = {size}\nr3 = 0\nr4 = 0\nr5 = 7\ncall bpf_csum_diff\nexit");
+    assert_eq!(run(&call(0)).result, Ok(7));
+    assert!(matches!(fault(&call(8)).0, FaultKind::Argument { helper: 28, .. }));
+}

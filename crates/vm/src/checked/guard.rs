@@ -274,18 +274,21 @@ impl Guard {
         op: Op,
         region: &Region,
     ) -> Result<Op, Stop> {
-        let Op::Load { size, signed: false, dst, base, off } = op else {
+        let Op::Load { size, signed, dst, base, off } = op else {
             return Err(self.fault(FaultKind::Unsupported("this load from the context")));
         };
         let at = self.context_off(state, region, base, off, size)?;
         let Some(native) = world.layout.load(state.code.release, at, size) else {
             return Err(self.fault(FaultKind::ContextAccess { off: at.into(), size: size.bytes() }));
         };
+        if signed && native.kind != FieldKind::Scalar {
+            return Err(self.fault(FaultKind::ContextAccess { off: at.into(), size: size.bytes() }));
+        }
         // A place inside the context's block: the structure, or the addresses behind it.
         let value = world.mem.load(region.base.wrapping_add(native.off as u64), native.size);
         let tag = self.field_tag(world, native.kind, value);
         self.define(dst, tag)?;
-        Ok(Op::Load { size: native.size, signed: false, dst, base, off: off + (native.off - at) })
+        Ok(Op::Load { size: native.size, signed, dst, base, off: off + (native.off - at) })
     }
 
     /// What a field of the context is that holds this value.
@@ -379,8 +382,11 @@ impl Guard {
     fn alu(&mut self, op: AluOp, width: Width, dst: Reg, src: Src) -> Result<(), Stop> {
         let (a, b) = (self.written(dst)?, self.operand(src)?);
         let tag = match (op, width, a, b) {
-            (AluOp::Add | AluOp::Sub, Width::W64, Tag::Pointer(_) | Tag::Null(_), Tag::Number) => a,
-            (AluOp::Add, Width::W64, Tag::Number, Tag::Pointer(_) | Tag::Null(_)) => b,
+            // NULL that a check has found is the number zero to what follows.
+            (AluOp::Add | AluOp::Sub, Width::W64, Tag::Pointer(_), Tag::Number | Tag::Null(_)) => a,
+            (AluOp::Add, Width::W64, Tag::Number | Tag::Null(_), Tag::Pointer(_)) => b,
+            (AluOp::Add | AluOp::Sub, Width::W64, Tag::Null(_), Tag::Number) => a,
+            (AluOp::Add, Width::W64, Tag::Number, Tag::Null(_)) => b,
             _ => Tag::Number,
         };
         self.define(dst, tag)
