@@ -124,10 +124,14 @@ impl Walk<'_> {
         Ok(narrowed(loaded, at.size))
     }
 
-    /// The stack is always accessed aligned, other memory where the instruction demands it.
+    /// The stack is always accessed aligned, other memory where the instruction demands it. Packets begin two bytes
+    /// behind an aligned address, so that IP headers are aligned.
     pub(crate) fn check_alignment(&self, base: &Value, pointer: Pointer, off: i64, size: u32) -> Check {
-        let offset = base.scalar.tnum().add(Tnum::constant((i64::from(base.off) + off) as u64));
-        if size <= 1 || offset.is_aligned(u64::from(size)) {
+        const PACKET_START: i64 = 2;
+        let packet = matches!(pointer, Pointer::Packet(_) | Pointer::PacketMeta(_));
+        let start = if packet { PACKET_START } else { 0 };
+        let fixed = start + i64::from(base.off) + off;
+        if size <= 1 || base.scalar.tnum().add(Tnum::constant(fixed as u64)).is_aligned(u64::from(size)) {
             return Ok(());
         }
         let what = match pointer {
@@ -135,9 +139,11 @@ impl Walk<'_> {
             Pointer::MapValue(_) => "value ",
             Pointer::MapKey(_) => "key ",
             Pointer::Context => "context ",
+            _ if packet => "packet ",
             _ => "",
         };
-        let off = format!("{}+{}+{}", base.scalar.tnum(), base.off, off);
+        let start = if packet { format!("{start}+") } else { String::new() };
+        let off = format!("{start}{}+{}+{}", base.scalar.tnum(), base.off, off);
         Err(Fault::Misaligned { what, off, size }.into())
     }
 
