@@ -21,69 +21,36 @@ pub(crate) fn binary(op: AluOp, width: Width, a: u64, b: u64) -> u64 {
     }
 }
 
-#[inline]
-fn binary64(op: AluOp, a: u64, b: u64) -> u64 {
-    let (sa, sb) = (a as i64, b as i64);
-    match op {
-        AluOp::Add => a.wrapping_add(b),
-        AluOp::Sub => a.wrapping_sub(b),
-        AluOp::Mul => a.wrapping_mul(b),
-        AluOp::Div => a.checked_div(b).unwrap_or(0),
-        AluOp::Sdiv => {
-            if sb == 0 {
-                0
-            } else {
-                sa.wrapping_div(sb) as u64
+/// Binary arithmetic on one width: the same operators, only the words and the mask of a shift's amount differ.
+macro_rules! binary {
+    ($name:ident, $word:ty, $signed:ty) => {
+        #[inline]
+        fn $name(op: AluOp, a: $word, b: $word) -> $word {
+            let (sa, sb) = (a as $signed, b as $signed);
+            let amount = b & (<$word>::BITS - 1) as $word;
+            match op {
+                AluOp::Add => a.wrapping_add(b),
+                AluOp::Sub => a.wrapping_sub(b),
+                AluOp::Mul => a.wrapping_mul(b),
+                AluOp::Div => a.checked_div(b).unwrap_or(0),
+                AluOp::Sdiv if sb == 0 => 0,
+                AluOp::Sdiv => sa.wrapping_div(sb) as $word,
+                AluOp::Mod => a.checked_rem(b).unwrap_or(a),
+                AluOp::Smod if sb == 0 => a,
+                AluOp::Smod => sa.wrapping_rem(sb) as $word,
+                AluOp::Or => a | b,
+                AluOp::And => a & b,
+                AluOp::Xor => a ^ b,
+                AluOp::Lsh => a << amount,
+                AluOp::Rsh => a >> amount,
+                AluOp::Arsh => (sa >> amount) as $word,
             }
         }
-        AluOp::Mod => a.checked_rem(b).unwrap_or(a),
-        AluOp::Smod => {
-            if sb == 0 {
-                a
-            } else {
-                sa.wrapping_rem(sb) as u64
-            }
-        }
-        AluOp::Or => a | b,
-        AluOp::And => a & b,
-        AluOp::Xor => a ^ b,
-        AluOp::Lsh => a << (b & 63),
-        AluOp::Rsh => a >> (b & 63),
-        AluOp::Arsh => (sa >> (b & 63)) as u64,
-    }
+    };
 }
 
-#[inline]
-fn binary32(op: AluOp, a: u32, b: u32) -> u32 {
-    let (sa, sb) = (a as i32, b as i32);
-    match op {
-        AluOp::Add => a.wrapping_add(b),
-        AluOp::Sub => a.wrapping_sub(b),
-        AluOp::Mul => a.wrapping_mul(b),
-        AluOp::Div => a.checked_div(b).unwrap_or(0),
-        AluOp::Sdiv => {
-            if sb == 0 {
-                0
-            } else {
-                sa.wrapping_div(sb) as u32
-            }
-        }
-        AluOp::Mod => a.checked_rem(b).unwrap_or(a),
-        AluOp::Smod => {
-            if sb == 0 {
-                a
-            } else {
-                sa.wrapping_rem(sb) as u32
-            }
-        }
-        AluOp::Or => a | b,
-        AluOp::And => a & b,
-        AluOp::Xor => a ^ b,
-        AluOp::Lsh => a << (b & 31),
-        AluOp::Rsh => a >> (b & 31),
-        AluOp::Arsh => (sa >> (b & 31)) as u32,
-    }
-}
+binary!(binary64, u64, i64);
+binary!(binary32, u32, i32);
 
 /// Arithmetic negation.
 #[inline]
