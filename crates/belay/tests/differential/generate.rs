@@ -86,6 +86,22 @@ pub(crate) fn program(random: &mut Random) -> String {
     generator.text
 }
 
+/// The program with one instruction missing, twice there, or changed for its neighbour.
+pub(crate) fn amiss(random: &mut Random, text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let instructions: Vec<usize> = (0..lines.len()).filter(|&at| lines[at].starts_with("    ")).collect();
+    let at = random.of(&instructions);
+    match random.below(4) {
+        0 | 1 => {
+            lines.remove(at);
+        }
+        2 => lines.insert(at, lines[at]),
+        _ if at + 1 < lines.len() => lines.swap(at, at + 1),
+        _ => {}
+    }
+    lines.join("\n")
+}
+
 impl Generator<'_> {
     fn body(&mut self) {
         self.regs[1] = Holds::Context;

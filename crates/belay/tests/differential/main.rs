@@ -17,6 +17,9 @@ use belay_verifier::{Options, Verdict, verify};
 
 use random::Random;
 
+/// How often an accepted program is asked about again, each time with one line amiss.
+const NEAR_MISSES: usize = 4;
+
 /// What the two say of one program.
 struct Opinions {
     belay: String,
@@ -99,30 +102,37 @@ fn belay_and_the_kernel_never_differ() {
     let mut report = String::new();
     let mut codes = BTreeMap::<String, u64>::new();
     for number in seed..seed + programs {
-        let text = generate::program(&mut Random::new(number));
-        let Some(opinions) = opinions(&text) else { panic!("seed {number} gives no program:\n{text}") };
-        match opinions.belay.split(':').next() {
-            Some("accept") => accepted += 1,
-            Some("reject") => {
-                rejected += 1;
-                let code = opinions.belay.split_whitespace().nth(1).unwrap_or_default();
-                *codes.entry(code.to_string()).or_default() += 1;
+        let mut random = Random::new(number);
+        let text = generate::program(&mut random);
+        let first = opinions(&text).unwrap_or_else(|| panic!("seed {number} gives no program:\n{text}"));
+        // A random program that is wrong is wrong in many ways. One line amiss in a right one shows whether the rule that
+        // this line breaks is there.
+        let near: Vec<String> = match first.belay.as_str() {
+            "accept" => (0..NEAR_MISSES).map(|_| generate::amiss(&mut random, &text)).collect(),
+            _ => Vec::new(),
+        };
+        let near = near.iter().filter_map(|text| Some((text.as_str(), opinions(text)?)));
+        for (text, opinions) in std::iter::once((text.as_str(), first)).chain(near) {
+            match opinions.belay.split(':').next() {
+                Some("accept") => accepted += 1,
+                Some("reject") => {
+                    rejected += 1;
+                    let code = opinions.belay.split_whitespace().nth(1).unwrap_or_default();
+                    *codes.entry(code.to_string()).or_default() += 1;
+                }
+                _ => unsupported += 1,
             }
-            _ => unsupported += 1,
-        }
-        if let Some(trouble) = &opinions.run {
-            different += 1;
-            let _ = writeln!(report, "--- seed {number}\nrun: {trouble}\n{text}");
-        }
-        if opinions.differ() {
-            different += 1;
-            if different <= 5 {
-                let small = shrink(&text);
-                let _ = writeln!(
-                    report,
-                    "--- seed {number}\nbelay:  {}\nkernel: {}\n{small}",
-                    opinions.belay, opinions.kernel
-                );
+            if let Some(trouble) = &opinions.run {
+                different += 1;
+                let _ = writeln!(report, "--- seed {number}\nrun: {trouble}\n{text}");
+            }
+            if opinions.differ() {
+                different += 1;
+                if different <= 5 {
+                    let (belay, kernel) = (&opinions.belay, &opinions.kernel);
+                    let small = shrink(text);
+                    let _ = writeln!(report, "--- seed {number}\nbelay:  {belay}\nkernel: {kernel}\n{small}");
+                }
             }
         }
     }
