@@ -86,18 +86,26 @@ pub(crate) fn program(random: &mut Random) -> String {
     generator.text
 }
 
-/// The program with one instruction missing, twice there, or changed for its neighbour.
+/// The program with one thing amiss: an instruction missing or changed for its neighbour, a few of them there again
+/// elsewhere (a second release, a use after it, a tail call too early), or an offset one too far.
 pub(crate) fn amiss(random: &mut Random, text: &str) -> String {
-    let mut lines: Vec<&str> = text.lines().collect();
-    let instructions: Vec<usize> = (0..lines.len()).filter(|&at| lines[at].starts_with("    ")).collect();
+    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+    let is_instruction = |line: &String| line.starts_with("    ");
+    let instructions: Vec<usize> = (0..lines.len()).filter(|&at| is_instruction(&lines[at])).collect();
     let at = random.of(&instructions);
-    match random.below(4) {
-        0 | 1 => {
+    match random.below(8) {
+        0 => {
             lines.remove(at);
         }
-        2 => lines.insert(at, lines[at]),
-        _ if at + 1 < lines.len() => lines.swap(at, at + 1),
-        _ => {}
+        1 if at + 1 < lines.len() => lines.swap(at, at + 1),
+        2 | 3 => lines[at] = lines[at].replacen(" + 4)", " + 5)", 1).replacen("+= 14", "+= 13", 1),
+        _ => {
+            let long = 1 + random.below(4);
+            let block: Vec<String> =
+                lines[at..].iter().take(long).filter(|line| is_instruction(line)).cloned().collect();
+            let to = random.of(&instructions);
+            lines.splice(to..to, block);
+        }
     }
     lines.join("\n")
 }

@@ -17,8 +17,8 @@ use belay_verifier::{Options, Verdict, verify};
 
 use random::Random;
 
-/// How often an accepted program is asked about again, each time with one line amiss.
-const NEAR_MISSES: usize = 4;
+/// How often an accepted program is asked about again, each time with one thing amiss.
+const NEAR_MISSES: usize = 8;
 
 /// What the two say of one program.
 struct Opinions {
@@ -105,8 +105,8 @@ fn belay_and_the_kernel_never_differ() {
         let mut random = Random::new(number);
         let text = generate::program(&mut random);
         let first = opinions(&text).unwrap_or_else(|| panic!("seed {number} gives no program:\n{text}"));
-        // A random program that is wrong is wrong in many ways. One line amiss in a right one shows whether the rule that
-        // this line breaks is there.
+        // A random program that is wrong is wrong in many ways. One thing amiss in a right one shows whether the rule that
+        // it breaks is there.
         let near: Vec<String> = match first.belay.as_str() {
             "accept" => (0..NEAR_MISSES).map(|_| generate::amiss(&mut random, &text)).collect(),
             _ => Vec::new(),
