@@ -16,6 +16,7 @@ use belay_object::Object;
 use belay_verifier::{Options, Verdict, verify};
 
 use random::Random;
+use runs::Runs;
 
 /// How often an accepted program is asked about again, each time with one thing amiss.
 const NEAR_MISSES: usize = 8;
@@ -40,14 +41,14 @@ impl Opinions {
     }
 }
 
-/// Asks both; `None` if the text is no program.
-fn opinions(text: &str) -> Option<Opinions> {
+/// Asks both, and runs what Belay accepts; `None` if the text is no program.
+fn opinions(text: &str, runs: Runs) -> Option<Opinions> {
     let object = Object::parse("random.s", text.as_bytes(), &belay_object::Options::default()).ok()?;
     let program = object.programs.first()?;
     let mut run = None;
     let belay = match verify(&object, program, &Options::default()).verdict {
         Verdict::Accept(verified) => {
-            run = runs::trouble(&verified);
+            run = runs::trouble(&verified, runs);
             "accept".to_string()
         }
         Verdict::Reject(rejection) => {
@@ -66,7 +67,7 @@ fn opinions(text: &str) -> Option<Opinions> {
 
 /// Takes lines away as long as the two still differ the same way.
 fn shrink(text: &str) -> String {
-    let false_accept = opinions(text).is_some_and(|o| o.is_false_accept());
+    let false_accept = opinions(text, Runs::Clean).is_some_and(|o| o.is_false_accept());
     let mut lines: Vec<&str> = text.lines().collect();
     let mut again = true;
     while again {
@@ -77,7 +78,7 @@ fn shrink(text: &str) -> String {
             }
             let mut fewer = lines.clone();
             fewer.remove(at);
-            let still = opinions(&fewer.join("\n"))
+            let still = opinions(&fewer.join("\n"), Runs::Clean)
                 .is_some_and(|o| o.differ() && o.is_false_accept() == false_accept);
             if still {
                 lines = fewer;
@@ -104,14 +105,15 @@ fn belay_and_the_kernel_never_differ() {
     for number in seed..seed + programs {
         let mut random = Random::new(number);
         let text = generate::program(&mut random);
-        let first = opinions(&text).unwrap_or_else(|| panic!("seed {number} gives no program:\n{text}"));
+        let first =
+            opinions(&text, Runs::Equal).unwrap_or_else(|| panic!("seed {number} gives no program:\n{text}"));
         // A random program that is wrong is wrong in many ways. One thing amiss in a right one shows whether the rule that
         // it breaks is there.
         let near: Vec<String> = match first.belay.as_str() {
             "accept" => (0..NEAR_MISSES).map(|_| generate::amiss(&mut random, &text)).collect(),
             _ => Vec::new(),
         };
-        let near = near.iter().filter_map(|text| Some((text.as_str(), opinions(text)?)));
+        let near = near.iter().filter_map(|text| Some((text.as_str(), opinions(text, Runs::Clean)?)));
         for (text, opinions) in std::iter::once((text.as_str(), first)).chain(near) {
             match opinions.belay.split(':').next() {
                 Some("accept") => accepted += 1,

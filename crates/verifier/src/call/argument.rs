@@ -184,7 +184,8 @@ impl Walk<'_> {
                 let Some(size) = value.as_constant() else {
                     return Err(Fault::ArgumentNotConstant { reg }.into());
                 };
-                told.alloc_size = Some(u32::try_from(size).unwrap_or(u32::MAX));
+                // Linux keeps the lower half: a size of 2^32 gives memory of no bytes.
+                told.alloc_size = Some(size as u32);
                 Ok(())
             }
             _ => Err(Stop::unsupported(format!("an argument of `{}` ({:?})", helper.name, arg.kind))),

@@ -118,9 +118,7 @@ impl Guard {
             ArgKind::FixedIn { size, .. } => self.memory(world, given, size.into(), true, false),
             ArgKind::FixedOut { size, .. } => self.memory(world, given, size.into(), false, true),
             ArgKind::Size(SizeRule::NonZero) if given.value == 0 => Err(self.wrong(given, "a size above 0")),
-            ArgKind::Size(_) | ArgKind::AllocSize if given.value > MAX_SIZE => {
-                Err(self.wrong(given, "a size"))
-            }
+            ArgKind::Size(_) if given.value > MAX_SIZE => Err(self.wrong(given, "a size")),
             ArgKind::Size(_) => Ok(()),
             ArgKind::AllocSize => {
                 self.allocated = given.value;
