@@ -256,7 +256,7 @@ fn allowed(op: AluOp, dst: Reg, pointer: &Value, number: &Value) -> Check {
             | Pointer::MapValue(_)
             | Pointer::MapKey(_)
             | Pointer::Memory { .. }
-            | Pointer::Btf(_)
+            | Pointer::Object(_)
             | Pointer::TracepointBuffer
             | Pointer::Function(_),
         ) => true,

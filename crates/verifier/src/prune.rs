@@ -47,7 +47,10 @@ impl Names {
 /// Whether `old`, a state before `pc` whose paths went well (or are still walked), covers `new`.
 pub(crate) fn covers(old: &State, new: &State, pc: Pc, walk: &Walk<'_>, compare: Compare) -> bool {
     // What differs most often, and costs least to see, first.
-    if old.frames.len() != new.frames.len() || old.references.held().len() != new.references.held().len() {
+    if old.frames.len() != new.frames.len()
+        || old.references.held().len() != new.references.held().len()
+        || old.sections != new.sections
+    {
         return false;
     }
     let mut names = Names::default();

@@ -24,14 +24,18 @@ pub(crate) enum Byte {
     Misc,
     /// Zero.
     Zero,
+    /// Part of an object that lives on the stack; the slot's value says which.
+    #[allow(dead_code, reason = "the calls that make them come one by one")]
+    Object,
 }
 
-/// Eight aligned bytes of the stack.
+/// Eight aligned bytes of the stack. All of them belong to an object, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     /// The bytes, lowest address first.
     pub(crate) bytes: [Byte; SLOT_SIZE],
-    /// The value spilled here; it fills the first bytes, those that are [`Byte::Spill`].
+    /// The value spilled here; it fills the first bytes, those that are [`Byte::Spill`]. Of a slot that belongs to an
+    /// object: the object.
     pub(crate) spilled: Value,
 }
 
@@ -43,6 +47,12 @@ impl Slot {
     /// How many bytes the spilled value fills; 0 if there is none.
     pub(crate) fn spill_size(&self) -> usize {
         self.bytes.iter().take_while(|b| **b == Byte::Spill).count()
+    }
+
+    /// Whether an object lives here.
+    #[allow(dead_code, reason = "the calls that make them come one by one")]
+    pub(crate) fn is_object(&self) -> bool {
+        matches!(self.spilled.kind, Kind::StackObject(_))
     }
 
     /// Whether a value is spilled here.
@@ -134,6 +144,15 @@ impl Frame {
     }
 }
 
+/// The sections of a program in which other rules hold: how many of each are open.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Sections {
+    /// Read-side critical sections of RCU.
+    pub(crate) rcu: u32,
+    /// Sections that must not be preempted.
+    pub(crate) preempt: u32,
+}
+
 /// The whole state.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
@@ -141,6 +160,8 @@ pub(crate) struct State {
     pub(crate) frames: Vec<Frame>,
     /// What is held.
     pub(crate) references: References,
+    /// Which sections are open.
+    pub(crate) sections: Sections,
     /// Whether something was forgotten to make a loop of callbacks converge: a refusal after that proves nothing.
     pub(crate) widened: bool,
 }
@@ -155,7 +176,12 @@ impl State {
 
     /// A state with one frame, in which nothing is held.
     pub(crate) fn of(frame: Frame) -> State {
-        State { frames: vec![frame], references: References::default(), widened: false }
+        State {
+            frames: vec![frame],
+            references: References::default(),
+            sections: Sections::default(),
+            widened: false,
+        }
     }
 
     /// Index of the running frame.

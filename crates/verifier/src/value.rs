@@ -14,6 +14,7 @@ use std::fmt;
 use belay_isa::Reg;
 use belay_spec::SockKind;
 
+use crate::object::{Object, StackObject};
 use crate::scalar::Scalar;
 
 /// Ties values together; 0 is "not tied".
@@ -71,8 +72,8 @@ pub(crate) enum Pointer {
     },
     /// A view of a socket.
     Socket(SockKind),
-    /// A kernel structure of that name, by BTF.
-    Btf(&'static str),
+    /// An object of a kernel's or the program's own type.
+    Object(Object),
     /// `struct bpf_flow_keys`.
     FlowKeys,
     /// Buffer of a writable raw tracepoint.
@@ -90,6 +91,9 @@ pub(crate) enum Kind {
     Scalar,
     /// A pointer.
     Pointer(Pointer),
+    /// An object that lives on the stack; only in a slot.
+    #[allow(dead_code, reason = "the calls that make them come one by one")]
+    StackObject(StackObject),
 }
 
 /// What a value was before a call took it away.
@@ -215,6 +219,7 @@ impl Value {
         let base = match self.kind {
             Kind::Uninit => "?",
             Kind::Scalar => "scalar",
+            Kind::StackObject(_) => "?",
             Kind::Pointer(pointer) => match pointer {
                 Pointer::Context => "ctx",
                 Pointer::Stack { .. } => "fp",
@@ -224,8 +229,10 @@ impl Value {
                 // What a map of maps gives is called a value until it is checked for NULL.
                 Pointer::Map(_) if self.nullable => "map_value",
                 Pointer::Map(_) => "map_ptr",
-                Pointer::Btf(_) if self.nullable => return "ptr_or_null_".to_string(),
-                Pointer::Btf(_) => "ptr_",
+                Pointer::Object(object) => {
+                    let nullable = if self.nullable { "or_null_" } else { "" };
+                    return format!("{}ptr_{nullable}", object.flags.prefix());
+                }
                 Pointer::MapValue(_) => "map_value",
                 Pointer::MapKey(_) => "map_key",
                 Pointer::Memory { record: true, .. } => "ringbuf_mem",

@@ -54,12 +54,12 @@ impl Walk<'_> {
 
     /// Is it the right kind of thing at all?
     fn check_type(&self, state: &State, arg: &Arg, reg: Reg, value: &Value) -> Check {
-        if matches_kind(arg, value) {
+        if self.matches_kind(arg, value) {
             return Ok(());
         }
         let expected = arg.kind.expected(self.release).unwrap_or("scalar").to_string();
         let found = value.type_name();
-        if value.nullable && matches_kind(arg, &Value { nullable: false, ..*value }) {
+        if value.nullable && self.matches_kind(arg, &Value { nullable: false, ..*value }) {
             return Err(Fault::MaybeNullArgument { reg, found, expected, releases: arg.releases }.into());
         }
         Err(match (self.lost_ghost(state, value), arg.releases) {
@@ -295,47 +295,51 @@ fn is_packet_bytes(value: &Value) -> bool {
     matches!(value.as_pointer(), Some(Pointer::Packet(_) | Pointer::PacketMeta(_)))
 }
 
-/// Whether the value's type is one that the argument takes.
-fn matches_kind(arg: &Arg, value: &Value) -> bool {
-    if value.nullable && !arg.nullable {
-        return false;
-    }
-    let pointer = match value.kind {
-        Kind::Pointer(pointer) => pointer,
-        Kind::Scalar => return matches!(arg.kind, ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize),
-        Kind::Uninit => return false,
-    };
-    match arg.kind {
-        ArgKind::Context => pointer == Pointer::Context,
-        ArgKind::Map => matches!(pointer, Pointer::Map(_)),
-        ArgKind::MapKey
-        | ArgKind::MapValue
-        | ArgKind::MapValueOut
-        | ArgKind::MemIn
-        | ArgKind::MemOut
-        | ArgKind::MemInOut
-        | ArgKind::FixedIn { .. }
-        | ArgKind::FixedOut { .. }
-        | ArgKind::FixedInOut { .. } => matches!(
-            pointer,
-            Pointer::Stack { .. }
-                | Pointer::Packet(_)
-                | Pointer::PacketMeta(_)
-                | Pointer::MapKey(_)
-                | Pointer::MapValue(_)
-                | Pointer::Memory { .. }
-        ),
-        ArgKind::SockCommon => matches!(pointer, Pointer::Socket(_)),
-        ArgKind::BtfSockCommon => match pointer {
-            Pointer::Btf(name) => is_socket_structure(name),
-            pointer => matches!(pointer, Pointer::Socket(_)),
-        },
-        ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
-        ArgKind::Callback => matches!(pointer, Pointer::Function(_)),
-        ArgKind::Stack => matches!(pointer, Pointer::Stack { .. }),
-        ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory { record: true, .. }),
-        ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
-        // Kinds that are not modelled are refused as such where their contents are checked.
-        _ => true,
+impl Walk<'_> {
+    /// Whether the value's type is one that the argument takes.
+    fn matches_kind(&self, arg: &Arg, value: &Value) -> bool {
+        if value.nullable && !arg.nullable {
+            return false;
+        }
+        let pointer = match value.kind {
+            Kind::Pointer(pointer) => pointer,
+            Kind::Scalar => {
+                return matches!(arg.kind, ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize);
+            }
+            Kind::Uninit | Kind::StackObject(_) => return false,
+        };
+        match arg.kind {
+            ArgKind::Context => pointer == Pointer::Context,
+            ArgKind::Map => matches!(pointer, Pointer::Map(_)),
+            ArgKind::MapKey
+            | ArgKind::MapValue
+            | ArgKind::MapValueOut
+            | ArgKind::MemIn
+            | ArgKind::MemOut
+            | ArgKind::MemInOut
+            | ArgKind::FixedIn { .. }
+            | ArgKind::FixedOut { .. }
+            | ArgKind::FixedInOut { .. } => matches!(
+                pointer,
+                Pointer::Stack { .. }
+                    | Pointer::Packet(_)
+                    | Pointer::PacketMeta(_)
+                    | Pointer::MapKey(_)
+                    | Pointer::MapValue(_)
+                    | Pointer::Memory { .. }
+            ),
+            ArgKind::SockCommon => matches!(pointer, Pointer::Socket(_)),
+            ArgKind::BtfSockCommon => match pointer {
+                Pointer::Object(object) => is_socket_structure(self.type_name_of(object.ty)),
+                pointer => matches!(pointer, Pointer::Socket(_)),
+            },
+            ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
+            ArgKind::Callback => matches!(pointer, Pointer::Function(_)),
+            ArgKind::Stack => matches!(pointer, Pointer::Stack { .. }),
+            ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory { record: true, .. }),
+            ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
+            // Kinds that are not modelled are refused as such where their contents are checked.
+            _ => true,
+        }
     }
 }

@@ -4,6 +4,7 @@ use belay_isa::Pc;
 use belay_spec::{Element, Helper, MapKind, Resource, Ret, Rule};
 
 use crate::fault::{Check, Fault, Stop};
+use crate::object::{Flags, Object, ObjectType};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::value::{Ghost, Pointer, RefId, Value};
@@ -36,7 +37,10 @@ impl Walk<'_> {
                 let size = told.alloc_size.unwrap_or(0);
                 (Pointer::Memory { size, record: true }, nullable)
             }
-            Ret::Btf { name, nullable } if is_socket_structure(name) => (Pointer::Btf(name), nullable),
+            Ret::Btf { name, nullable } if is_socket_structure(name) => {
+                let ty = ObjectType::Kernel(self.kernel_structure(name)?);
+                (Pointer::Object(Object { ty, flags: Flags::NONE }), nullable)
+            }
             Ret::DynptrMem { .. } | Ret::Btf { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
                 return Err(Stop::unsupported(format!("the result of `{}`", helper.name)));
             }

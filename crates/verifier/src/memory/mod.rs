@@ -111,7 +111,10 @@ impl Walk<'_> {
             }
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
             Pointer::FlowKeys => self.flow_keys_access(at, off, size)?,
-            Pointer::Btf(name) => return Err(Stop::unsupported(format!("fields of `struct {name}`"))),
+            Pointer::Object(object) => {
+                let name = self.type_name_of(object.ty);
+                return Err(Stop::unsupported(format!("fields of `struct {name}`")));
+            }
             Pointer::Map(map) if action.direction() == Direction::Write => {
                 let structure = kernel_structure(self.map(map)?.kind);
                 return Err(Fault::MapWritten { reg: at.base, structure }.into());

@@ -281,6 +281,6 @@ fn is_zero_byte(stack: &Stack, off: i64) -> bool {
     match stack.byte(off) {
         Byte::Zero => true,
         Byte::Spill => stack.slot(index).is_some_and(|slot| slot.spilled.is_null()),
-        Byte::Misc | Byte::Uninit => false,
+        Byte::Misc | Byte::Uninit | Byte::Object => false,
     }
 }

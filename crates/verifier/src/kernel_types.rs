@@ -1,0 +1,44 @@
+//! The kernel's own types, for programs that meet kernel structures.
+
+use std::sync::{Arc, OnceLock};
+
+use belay_object::btf::{Btf, Kind, TypeId};
+
+use crate::fault::{Check, Stop};
+use crate::object::{Flags, Object, ObjectType};
+use crate::value::{Pointer, Value};
+use crate::walk::Walk;
+
+impl Walk<'_> {
+    /// The types of the kernel that the program is judged for.
+    pub(crate) fn kernel_types(&self) -> Check<&'static Btf> {
+        static RUNNING: OnceLock<Option<Arc<Btf>>> = OnceLock::new();
+        let running = RUNNING.get_or_init(|| Btf::running_kernel().ok());
+        running
+            .as_deref()
+            .ok_or_else(|| Stop::unsupported("kernel structures: the types of that kernel are not known"))
+    }
+
+    /// The kernel structure of that name.
+    pub(crate) fn kernel_structure(&self, name: &str) -> Check<TypeId> {
+        let types = self.kernel_types()?;
+        let is_structure = |id: &TypeId| matches!(types.get(*id).kind, Kind::Struct { .. });
+        let found = types.by_essential_name(name).find(is_structure);
+        found.ok_or_else(|| Stop::unsupported(format!("`struct {name}`, which that kernel does not have")))
+    }
+
+    /// A pointer to a kernel structure of that name.
+    #[allow(dead_code, reason = "the calls that give one come one by one")]
+    pub(crate) fn kernel_object(&self, name: &str, flags: Flags) -> Check<Value> {
+        let ty = ObjectType::Kernel(self.kernel_structure(name)?);
+        Ok(Value::pointer(Pointer::Object(Object { ty, flags })))
+    }
+
+    /// The name of an object's type.
+    pub(crate) fn type_name_of(&self, ty: ObjectType) -> &str {
+        match ty {
+            ObjectType::Kernel(id) => self.kernel_types().map_or("", |types| types.name(id)),
+            ObjectType::Program(id) => self.btf.map_or("", |types| types.name(id)),
+        }
+    }
+}
