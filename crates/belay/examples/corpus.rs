@@ -1,11 +1,12 @@
 //! Belay, or the live kernel, against recorded verdicts of Linux on a corpus of objects.
 //!
 //! ```text
-//! cargo run -p belay --example corpus -- [--only REGEX] [--area A] [--judge belay|kernel] [--list KIND] [--slowest N] [--limit SECONDS]
+//! cargo run -p belay --example corpus -- [--objects DIR] [--only REGEX] [--area A] [--judge belay|kernel] [--list KIND] [--slowest N] [--limit SECONDS]
 //! ```
 //!
 //! The corpus is not part of the repository: `expected.json` is looked for in `shared/corpus` beside the repository and
 //! its ancestors (or given by `--expected`), the objects in `$BELAY_CORPUS/objects` or `~/.cache/belay-corpus/objects`.
+//! `--objects` takes others, with the verdicts in `expected.json` beside them if there is one.
 //!
 //! `--only` picks by `object:program`. `--judge kernel` asks the running kernel through Belay's own loader, which must
 //! agree with the recorded verdicts: it tests the object reader. `--list` prints the cases of one kind (`agree`,
@@ -185,6 +186,13 @@ fn arguments() -> Result<Arguments, Failure> {
             "--slowest" => parsed.slowest = value()?.parse()?,
             "--limit" => parsed.limit = Duration::from_secs(value()?.parse()?),
             "--expected" => parsed.expected = value()?.into(),
+            "--objects" => {
+                parsed.objects = value()?.into();
+                let recorded = parsed.objects.join("expected.json");
+                if recorded.exists() {
+                    parsed.expected = recorded;
+                }
+            }
             "--judge" => {
                 parsed.judge = match value()?.as_str() {
                     "belay" => Judge::Belay,
