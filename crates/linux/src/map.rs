@@ -249,7 +249,7 @@ fn adjusted(def: &MapDef) -> Result<MapCreate, Errno> {
             attr.max_entries = whole.unwrap_or(def.max_entries);
         }
         // The kernel wants its programs first, and no instruction names it: an array keeps its place among the maps.
-        MapKind::STRUCT_OPS => attr.map_type = MapKind::ARRAY.0,
+        MapKind::STRUCT_OPS => (attr.map_type, attr.map_flags) = (MapKind::ARRAY.0, 0),
         MapKind::ARENA if def.map_extra == 0 => attr.map_extra = ARENA_ADDRESS,
         _ => {}
     }

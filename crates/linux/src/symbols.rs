@@ -2,16 +2,12 @@
 //!
 //! Names are looked up in the kernel's own BTF; symbols of modules are not.
 
-use std::sync::OnceLock;
-
 use belay_isa::Slot;
-use belay_object::btf::{Btf, Kind, TypeId};
-use belay_object::{Extern, ExternKind, Program};
+use belay_object::btf::{Btf, Kind, TypeId, essential_name};
+use belay_object::{Extern, ExternKind, MapOrigin, Object, Program};
 
 use crate::load::AttachBtf;
 
-/// The running kernel's types.
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 /// The addresses of the kernel's symbols.
 const KERNEL_SYMBOLS: &str = "/proc/kallsyms";
 
@@ -26,16 +22,6 @@ const PSEUDO_BTF_ID: u8 = 3;
 /// A call of a weak kernel function that is not there, as libbpf marks it: a helper that does not exist, so that the
 /// kernel refuses it if it is reached.
 const MISSING_KFUNC: i32 = 2_002_000_000;
-
-fn kernel_btf() -> Result<&'static Btf, String> {
-    static BTF: OnceLock<Result<Btf, String>> = OnceLock::new();
-    BTF.get_or_init(|| {
-        let bytes = std::fs::read(KERNEL_BTF).map_err(|e| format!("cannot read {KERNEL_BTF}: {e}"))?;
-        Btf::parse(KERNEL_BTF, bytes).map_err(|e| e.to_string())
-    })
-    .as_ref()
-    .map_err(Clone::clone)
-}
 
 /// Replaces the indices of externs by what the running kernel calls them.
 pub(crate) fn resolve(slots: &mut [Slot], externs: &[Extern]) -> Result<(), String> {
@@ -82,9 +68,9 @@ fn named(externs: &[Extern], index: i32) -> Result<&Extern, String> {
 fn lookup(target: &Extern) -> Result<Option<Symbol>, String> {
     let name = target.kernel_name();
     let found = match target.kind {
-        ExternKind::Kfunc => kernel_btf()?.find_func(name).map(Symbol::Type),
+        ExternKind::Kfunc => Btf::running_kernel()?.find_func(name).map(Symbol::Type),
         ExternKind::TypedKsym => {
-            kernel_btf()?.find(name, |kind| matches!(kind, Kind::Var { .. })).map(Symbol::Type)
+            Btf::running_kernel()?.find(name, |kind| matches!(kind, Kind::Var { .. })).map(Symbol::Type)
         }
         ExternKind::UntypedKsym => address_of(name)?.map(Symbol::Address),
         ExternKind::Kconfig { .. } => {
@@ -133,17 +119,32 @@ const TARGETS: &[(u32, u32, &str, bool)] = &[
 const TRACING: u32 = 26;
 /// `BPF_PROG_TYPE_LSM`.
 const LSM: u32 = 29;
-/// Program types that attach to another program (`EXT`) or to a structure's member (`STRUCT_OPS`).
-const NOT_LOADABLE: [u32; 2] = [27, 28];
+/// `BPF_PROG_TYPE_STRUCT_OPS`.
+const STRUCT_OPS: u32 = 27;
+/// `BPF_PROG_TYPE_EXT`: attaches to another program.
+const EXT: u32 = 28;
 
-/// The kernel function that the section's name attaches the program to, for program types that attach to one.
-pub(crate) fn attach_target(program: &Program) -> Result<Option<AttachBtf>, String> {
-    if NOT_LOADABLE.contains(&program.prog_type) {
-        return Err(format!(
-            "section `{}`: programs that attach to a program or structure are not loaded",
-            program.section
-        ));
+/// What of the kernel a program attaches to.
+pub(crate) struct Target {
+    /// A function, or the structure that has a member for the program.
+    pub(crate) btf: AttachBtf,
+    /// In place of the section's attach type: the member's index.
+    pub(crate) attach_type: Option<u32>,
+}
+
+/// The kernel function that the section's name attaches the program to, or the member that a table of the object gives
+/// it, for program types that attach to one.
+pub(crate) fn attach_target(object: &Object, program: &Program) -> Result<Option<Target>, String> {
+    match program.prog_type {
+        EXT => {
+            Err(format!("section `{}`: programs that attach to a program are not loaded", program.section))
+        }
+        STRUCT_OPS => struct_ops_member(object, program).map(Some),
+        _ => function(program),
     }
+}
+
+fn function(program: &Program) -> Result<Option<Target>, String> {
     let Some((_, _, prefix, typedef)) = TARGETS
         .iter()
         .find(|(kind, attach, ..)| (*kind, *attach) == (program.prog_type, program.attach_type))
@@ -157,7 +158,36 @@ pub(crate) fn attach_target(program: &Program) -> Result<Option<AttachBtf>, Stri
     let wanted = |kind: &Kind<'_>| {
         if *typedef { matches!(kind, Kind::Typedef { .. }) } else { matches!(kind, Kind::Func { .. }) }
     };
-    let id =
-        kernel_btf()?.find(&name, wanted).ok_or_else(|| format!("the running kernel has no `{name}`"))?;
-    Ok(Some(AttachBtf { type_id: id.0, object_fd: 0 }))
+    let id = Btf::running_kernel()?
+        .find(&name, wanted)
+        .ok_or_else(|| format!("the running kernel has no `{name}`"))?;
+    Ok(Some(Target { btf: AttachBtf { type_id: id.0, object_fd: 0 }, attach_type: None }))
+}
+
+/// The member whose initialiser names the program. The object's structure may be laid out otherwise than the kernel's:
+/// members are the same by their names.
+fn struct_ops_member(object: &Object, program: &Program) -> Result<Target, String> {
+    let found = object.maps.iter().filter(|map| map.origin == MapOrigin::StructOps).find_map(|map| {
+        let slot = map.init.iter().find(|slot| slot.target == program.name)?;
+        Some((map.btf_value?, slot.index))
+    });
+    let (Some((table, offset)), Some(types)) = (found, &object.btf) else {
+        return Err(format!("no table of the object has `{}` as a member", program.name));
+    };
+    let table = types.get(table);
+    let mut members = table.kind.members().into_iter().flat_map(|members| members.iter());
+    let member = members
+        .find(|member| Some(member.bit_offset) == offset.checked_mul(8))
+        .ok_or_else(|| format!("`{}` is initialised between its members", table.name))?;
+    let name = essential_name(table.name);
+    let kernel = Btf::running_kernel()?;
+    let id = kernel
+        .find(name, |kind| matches!(kind, Kind::Struct { .. }))
+        .ok_or_else(|| format!("the running kernel has no `struct {name}`"))?;
+    let index = kernel.get(id).kind.members().and_then(|members| {
+        members.iter().position(|of_kernel| of_kernel.name == essential_name(member.name))
+    });
+    let index = index.and_then(|index| u32::try_from(index).ok());
+    let index = index.ok_or_else(|| format!("the running kernel's `{name}` has no `{}`", member.name))?;
+    Ok(Target { btf: AttachBtf { type_id: id.0, object_fd: 0 }, attach_type: Some(index) })
 }

@@ -127,7 +127,7 @@ fn verify_program(
         return Verdict::Unjudged(format!("section `{}` names no program type", program.section));
     }
     let mut slots = program.slots.clone();
-    let attach_btf = match resolve(&mut slots, &object.externs).and_then(|()| attach_target(program)) {
+    let target = match resolve(&mut slots, &object.externs).and_then(|()| attach_target(object, program)) {
         Ok(target) => target,
         Err(why) => return Verdict::Unjudged(why),
     };
@@ -136,7 +136,7 @@ fn verify_program(
     let types = btf.map(|btf| ProgramBtf { fd: btf.as_fd(), funcs: &funcs, lines: &lines });
     let request = Load {
         prog_type: program.prog_type,
-        attach_type: program.attach_type,
+        attach_type: target.as_ref().and_then(|t| t.attach_type).unwrap_or(program.attach_type),
         insns: &slots,
         license: &object.license,
         name: &program.name,
@@ -144,7 +144,7 @@ fn verify_program(
         maps: &maps.fds(),
         btf: types,
         flags: Flags { sleepable: program.sleepable, frags: program.frags, ..Flags::default() },
-        attach_btf,
+        attach_btf: target.map(|target| target.btf),
         kern_version: 0,
     };
     match load(&request) {

@@ -4,7 +4,7 @@
 //! The kernel also wants each parameter of a function to have a name, and no function to be only declared. libbpf mends
 //! the former and goes without types where it meets the latter; types that load give logs with source lines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::btf::{Btf, Kind, Linkage, Rewrite, SectionVar, TypeId};
 use crate::elf::{Elf, Home};
@@ -38,13 +38,16 @@ pub(crate) fn mend(btf: Btf, elf: &Elf<'_>) -> Result<Btf, Fault> {
         vars.sort_by_key(|var| var.offset);
         rewrite.sections.insert(id, (u32::try_from(section.size).unwrap_or(u32::MAX), vars));
     }
+    let hidden: HashSet<&str> =
+        elf.symbols.iter().filter(|s| s.is_func() && s.hidden).map(|s| s.name).collect();
     for id in btf.ids() {
         let Kind::Func { proto, linkage } = btf.get(id).kind else { continue };
         let Kind::FuncProto { params, .. } = btf.get(proto).kind else { continue };
         if params.iter().any(|p| p.name.is_empty() && p.ty != TypeId::VOID) {
             rewrite.name_params.insert(proto);
         }
-        if linkage == Linkage::Extern {
+        // A hidden function is verified where it is called.
+        if linkage == Linkage::Extern || hidden.contains(btf.name(id)) {
             rewrite.funcs.insert(id, Linkage::Static);
         }
     }
