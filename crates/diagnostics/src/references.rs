@@ -53,7 +53,9 @@ pub(crate) fn noun(resource: Resource) -> &'static str {
         Resource::Socket => "socket",
         Resource::RingbufRecord => "ring-buffer record",
         Resource::RingbufDynptr => "dynptr",
-        Resource::Kptr => "kernel object",
+        Resource::Kptr | Resource::Object(_) => "kernel object",
+        Resource::LocalObject => "object",
+        Resource::Iterator => "iterator",
     }
 }
 
@@ -66,6 +68,8 @@ pub(crate) fn releases(helper: &Helper, resource: Resource) -> bool {
         Resource::RingbufRecord => arg.kind == ArgKind::RingbufRecord,
         Resource::RingbufDynptr => matches!(arg.kind, ArgKind::Dynptr { .. }),
         Resource::Kptr => arg.kind == ArgKind::KptrObject,
+        // Kernel functions release these, not helpers.
+        Resource::Object(_) | Resource::LocalObject | Resource::Iterator => false,
     })
 }
 

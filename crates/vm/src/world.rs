@@ -116,7 +116,11 @@ impl<'r> World<'r> {
                 }
             }
             // No helper that runs acquires one.
-            Resource::RingbufDynptr | Resource::Kptr => {}
+            Resource::RingbufDynptr
+            | Resource::Kptr
+            | Resource::Object(_)
+            | Resource::LocalObject
+            | Resource::Iterator => {}
         }
     }
 

@@ -84,7 +84,7 @@ impl Rewrite {
     }
 }
 
-fn assemble(types: &[u8], strings: &[u8]) -> Vec<u8> {
+pub(super) fn assemble(types: &[u8], strings: &[u8]) -> Vec<u8> {
     let [types_len, strings_len] = [types, strings].map(|part| u32::try_from(part.len()).unwrap_or(u32::MAX));
     let mut bytes = Vec::with_capacity(24 + types.len() + strings.len());
     bytes.extend_from_slice(&MAGIC.to_le_bytes());
@@ -97,7 +97,7 @@ fn assemble(types: &[u8], strings: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn add_string(strings: &mut Vec<u8>, text: &str) -> u32 {
+pub(super) fn add_string(strings: &mut Vec<u8>, text: &str) -> u32 {
     let at = u32::try_from(strings.len()).unwrap_or(u32::MAX);
     strings.extend_from_slice(text.as_bytes());
     strings.push(0);

@@ -8,6 +8,7 @@ mod build;
 mod ext;
 mod layout;
 mod parse;
+mod select;
 mod types;
 
 use std::hash::{DefaultHasher, Hash, Hasher};

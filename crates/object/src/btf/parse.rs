@@ -54,18 +54,7 @@ impl Btf {
             let (kind, vlen, _) = split_info(word(record, 1));
             let type_ok = |at: usize| word(record, at) < self.len();
             let name_ok = |at: usize| word(record, at) < strings;
-            let vlen = vlen as usize;
-            let refs = match kind {
-                2 | 8..=12 | 14 | 17 | 18 => type_ok(2),
-                3 => type_ok(3) && type_ok(4),
-                4 | 5 => (0..vlen).all(|i| name_ok(3 + 3 * i) && type_ok(4 + 3 * i)),
-                6 => (0..vlen).all(|i| name_ok(3 + 2 * i)),
-                13 => type_ok(2) && (0..vlen).all(|i| name_ok(3 + 2 * i) && type_ok(4 + 2 * i)),
-                15 => (0..vlen).all(|i| type_ok(3 + 3 * i)),
-                19 => (0..vlen).all(|i| name_ok(3 + 3 * i)),
-                _ => true,
-            };
-            if !refs || !name_ok(0) {
+            if !words_with_types(kind, vlen).all(type_ok) || !words_with_names(kind, vlen).all(name_ok) {
                 return Err(bad(&format!("type {id} refers to a type or a name that does not exist")));
             }
             if kind == 1 && !matches!(word(record, 2), 1 | 2 | 4 | 8 | 16) {
@@ -93,8 +82,32 @@ impl Btf {
     }
 }
 
+/// The words of a record that hold a type's id, as [`word`] counts them.
+pub(super) fn words_with_types(kind: u32, vlen: u32) -> impl Iterator<Item = usize> {
+    let vlen = vlen as usize;
+    let (own, first, step, count) = match kind {
+        2 | 8..=12 | 14 | 17 | 18 => (Some(2), 0, 1, 0),
+        3 => (None, 3, 1, 2),
+        4 | 5 => (None, 4, 3, vlen),
+        13 => (Some(2), 4, 2, vlen),
+        15 => (None, 3, 3, vlen),
+        _ => (None, 0, 1, 0),
+    };
+    own.into_iter().chain((first..).step_by(step).take(count))
+}
+
+/// The words of a record that hold a name's offset, as [`word`] counts them.
+pub(super) fn words_with_names(kind: u32, vlen: u32) -> impl Iterator<Item = usize> {
+    let (step, count) = match kind {
+        4 | 5 | 19 => (3, vlen as usize),
+        6 | 13 => (2, vlen as usize),
+        _ => (1, 0),
+    };
+    std::iter::once(0).chain((3..).step_by(step).take(count))
+}
+
 /// The `.BTF` section of an ELF file for any machine.
-fn elf_section(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn elf_section(bytes: &[u8]) -> Option<Vec<u8>> {
     use object::{Object as _, ObjectSection as _};
     let file = object::File::parse(bytes).ok()?;
     Some(file.section_by_name(".BTF")?.data().ok()?.to_vec())

@@ -25,6 +25,12 @@ pub enum Resource {
     RingbufDynptr,
     /// An object taken out of a map value with `bpf_kptr_xchg`, or allocated.
     Kptr,
+    /// A kernel object, by its C structure: `task_struct`, `nf_conn`; from a kernel function that acquires.
+    Object(&'static str),
+    /// An object of the program's own, from `bpf_obj_new`.
+    LocalObject,
+    /// An iterator on the stack.
+    Iterator,
 }
 
 /// One argument.

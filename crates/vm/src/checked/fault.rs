@@ -285,7 +285,9 @@ impl fmt::Display for Leak {
             Resource::Socket => "socket",
             Resource::RingbufRecord => "ring-buffer record",
             Resource::RingbufDynptr => "dynptr",
-            Resource::Kptr => "kernel object",
+            Resource::Kptr | Resource::Object(_) => "kernel object",
+            Resource::LocalObject => "object",
+            Resource::Iterator => "iterator",
         };
         write!(
             f,
