@@ -255,7 +255,7 @@ fn allowed(op: AluOp, dst: Reg, pointer: &Value, number: &Value) -> Check {
             | Pointer::PacketMeta(_)
             | Pointer::MapValue(_)
             | Pointer::MapKey(_)
-            | Pointer::Memory { .. }
+            | Pointer::Memory(_)
             | Pointer::Object(_)
             | Pointer::TracepointBuffer
             | Pointer::Function(_),

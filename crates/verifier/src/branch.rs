@@ -136,7 +136,7 @@ fn is_never_null(value: &Value) -> bool {
             Pointer::Socket(SockKind::Sock | SockKind::TcpSock | SockKind::SockCommon)
                 | Pointer::MapValue(_)
                 | Pointer::MapKey(_)
-                | Pointer::Memory { .. }
+                | Pointer::Memory(_)
                 | Pointer::Map(_)
         )
     );

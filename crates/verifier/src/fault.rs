@@ -110,6 +110,13 @@ pub enum Fault {
     #[error("more than one arg with ref_obj_id R{} {second} {first}", reg.number())]
     TwoReferences { reg: Reg, first: RefId, second: RefId },
 
+    /// A dynptr that holds a reference is overwritten.
+    #[error("cannot overwrite referenced dynptr")]
+    DynptrOverwritten { reference: RefId },
+    /// A dynptr that holds nothing is passed to a releasing call.
+    #[error("{kernel}")]
+    DynptrNotOwned { reg: Reg, kernel: String },
+
     // -- registers -------------------------------------------------------------------------------------------
     /// A register is read that holds nothing.
     #[error("R{} !read_ok", reg.number())]
@@ -158,6 +165,9 @@ pub enum Fault {
     /// A pointer to the callee's frame is returned.
     #[error("cannot return stack pointer to the caller")]
     StackPointerReturned,
+    /// Bytes of an object that lives on the stack are loaded, or filled by a call.
+    #[error("{kernel}")]
+    ObjectBytes { direction: Direction, kernel: String },
     /// Not aligned where alignment is required.
     #[error("misaligned {what}access off {off} size {size}")]
     Misaligned { what: &'static str, off: String, size: u32 },
@@ -214,6 +224,18 @@ pub enum Fault {
     /// An argument that must be a constant is not.
     #[error("R{} is not a known constant'", reg.number())]
     ArgumentNotConstant { reg: Reg },
+    /// An object on the stack cannot be where the argument points, `misplaced`, or is not there.
+    #[error("{kernel}")]
+    NoObject { reg: Reg, kernel: String, misplaced: Option<String> },
+    /// An object is to be made on the stack where it cannot lie, `misplaced`, or where there is one already.
+    #[error("{kernel}")]
+    NoRoomForObject { reg: Reg, kernel: String, misplaced: Option<String> },
+    /// A dynptr of another kind, or one that may not be changed.
+    #[error("{kernel}")]
+    DynptrKind { reg: Reg, kernel: String },
+    /// The data of a dynptr are to lie where they cannot.
+    #[error("Unsupported reg type {found} for bpf_dynptr_from_mem data")]
+    DynptrData { found: String },
     /// An argument is not what the type of a global function says.
     #[error("{kernel}")]
     GlobalArgument { reg: Reg, kernel: String },
@@ -318,6 +340,8 @@ impl Fault {
             Fault::ReadOnly { .. } => "S0111",
             Fault::SocketField { .. } => "S0112",
             Fault::TwoReferences { .. } => "S0115",
+            Fault::DynptrOverwritten { .. } => "S0116",
+            Fault::DynptrNotOwned { .. } => "S0107",
 
             Fault::Unreadable { .. } => "R0301",
             Fault::FramePointer => "R0302",
@@ -338,11 +362,17 @@ impl Fault {
             Fault::Misaligned { .. } => "M0213",
             Fault::AtomicTarget { .. } => "M0214",
             Fault::MixedPointers { .. } => "M0215",
+            Fault::ObjectBytes { .. } => "M0216",
 
             Fault::UnknownHelper { .. } | Fault::HelperNotAllowed { .. } => "C0401",
             Fault::HelperGpl { .. } | Fault::HelperSleeps { .. } => "C0402",
             Fault::ArgumentType { .. } | Fault::GlobalArgument { .. } => "C0403",
             Fault::ArgumentSize { .. } | Fault::ArgumentNotConstant { .. } => "C0404",
+            Fault::NoObject { misplaced: Some(_), .. }
+            | Fault::NoRoomForObject { misplaced: Some(_), .. } => "M0217",
+            Fault::NoObject { .. } | Fault::NoRoomForObject { .. } => "C0409",
+
+            Fault::DynptrKind { .. } | Fault::DynptrData { .. } => "C0411",
             Fault::MapKind { .. } => "C0405",
             Fault::CallDepth { .. } | Fault::StackTotal { .. } | Fault::TailCallStack { .. } => "C0406",
             Fault::PacketLoadHook | Fault::PacketLoadContext => "C0408",

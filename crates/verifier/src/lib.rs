@@ -30,6 +30,7 @@ mod replay;
 pub mod scalar;
 mod special_fields;
 mod stack_depth;
+mod stack_object;
 mod stack_use;
 mod state;
 mod value;

@@ -103,8 +103,6 @@ pub(crate) enum StackObject {
         source: DynptrSource,
         /// Whether it is the slot of the lower address.
         first: bool,
-        /// Whether its data may be written.
-        writable: bool,
     },
     /// An open-coded iterator: as many slots as its structure takes.
     Iterator {

@@ -2,6 +2,7 @@
 //! does, and it went well.
 
 use crate::layout::RegSet;
+use crate::object::StackObject;
 use crate::stack_use::Slots;
 use crate::state::{Byte, Frame, SLOT_SIZE, Slot, State};
 use crate::value::{Kind, PacketRange, Pointer, RefId, Value};
@@ -118,8 +119,22 @@ fn value_covers(old: &Value, new: &Value, compare: Compare, names: &mut Names) -
         (Kind::Pointer(o), Kind::Pointer(n)) => {
             pointer_covers(o, n) && new.scalar.is_subset_of(&old.scalar) && same_id(names)
         }
+        (Kind::StackObject(o), Kind::StackObject(n)) => {
+            object_covers(o, n) && names.agree(reference_id(old.reference), reference_id(new.reference))
+        }
         (o, n) => o == n,
     }
+}
+
+/// The same object. How many elements an iterator gave does not matter.
+fn object_covers(old: StackObject, new: StackObject) -> bool {
+    let timeless = |object| match object {
+        StackObject::Iterator { ty, first, drained, .. } => {
+            StackObject::Iterator { ty, first, drained, depth: 0 }
+        }
+        object => object,
+    };
+    timeless(old) == timeless(new)
 }
 
 /// The same target; of a packet, at least as many bytes known to be there.
@@ -156,6 +171,9 @@ fn slot_covers(old: &Slot, new: &Slot, compare: Compare, names: &mut Names) -> b
     let size = spilled(old);
     if !bytes {
         return covers_as_number(old, new, compare, names);
+    }
+    if old.bytes.contains(&Byte::Object) {
+        return value_covers(&old.spilled, &new.spilled, compare, names);
     }
     size == 0 || size == spilled(new) && value_covers(&old.spilled, &new.spilled, compare, names)
 }

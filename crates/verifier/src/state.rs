@@ -25,11 +25,10 @@ pub(crate) enum Byte {
     /// Zero.
     Zero,
     /// Part of an object that lives on the stack; the slot's value says which.
-    #[allow(dead_code, reason = "the calls that make them come one by one")]
     Object,
 }
 
-/// Eight aligned bytes of the stack. All of them belong to an object, or none.
+/// Eight aligned bytes of the stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     /// The bytes, lowest address first.
@@ -50,7 +49,6 @@ impl Slot {
     }
 
     /// Whether an object lives here.
-    #[allow(dead_code, reason = "the calls that make them come one by one")]
     pub(crate) fn is_object(&self) -> bool {
         matches!(self.spilled.kind, Kind::StackObject(_))
     }
@@ -60,14 +58,19 @@ impl Slot {
         self.bytes[0] == Byte::Spill
     }
 
-    /// Forgets the spilled value; its bytes hold something.
+    /// Forgets the spilled value, or the object; the bytes hold something.
     pub(crate) fn scrub(&mut self) {
         for byte in &mut self.bytes {
-            if *byte == Byte::Spill {
+            if matches!(*byte, Byte::Spill | Byte::Object) {
                 *byte = Byte::Misc;
             }
         }
         self.spilled = Value::uninit();
+    }
+
+    /// The object is gone; nothing is here.
+    pub(crate) fn forget_object(&mut self, ghost: Ghost) {
+        *self = Slot { spilled: Value { ghost, ..Value::uninit() }, ..Slot::uninit() };
     }
 }
 
@@ -229,8 +232,13 @@ impl State {
         }
     }
 
-    /// Takes away every pointer that carries the reference: it was released.
+    /// Takes away everything that carries the reference: it was released.
     pub(crate) fn take_away_carriers(&mut self, id: RefId) {
+        for slot in self.frames.iter_mut().flat_map(|frame| &mut frame.stack.slots) {
+            if slot.is_object() && slot.spilled.reference == Some(id) {
+                slot.forget_object(Ghost::Owner(id));
+            }
+        }
         self.for_each_value(|value| {
             if value.reference == Some(id) {
                 let ghost = match value.ghost {
@@ -242,11 +250,20 @@ impl State {
         });
     }
 
-    /// Takes away every packet pointer: the packet may have moved.
+    /// Takes away every packet pointer, and slices that lie in packets: the packet may have moved.
     pub(crate) fn take_away_packet_pointers(&mut self) {
         self.for_each_value(|value| {
-            if value.is_packet() {
+            if value.is_packet() || value.slice().is_some_and(|slice| slice.packet) {
                 *value = value.taken_away(Ghost::Packet);
+            }
+        });
+    }
+
+    /// Takes away every slice of the dynptr: it was overwritten.
+    pub(crate) fn take_away_slices(&mut self, dynptr: Id) {
+        self.for_each_value(|value| {
+            if value.slice().is_some_and(|slice| slice.dynptr == dynptr) {
+                *value = value.taken_away(Ghost::None);
             }
         });
     }

@@ -14,7 +14,7 @@ use std::fmt;
 use belay_isa::Reg;
 use belay_spec::SockKind;
 
-use crate::object::{Object, StackObject};
+use crate::object::{DynptrSource, Object, StackObject};
 use crate::scalar::Scalar;
 
 /// Ties values together; 0 is "not tied".
@@ -63,13 +63,11 @@ pub(crate) enum Pointer {
     MapValue(u32),
     /// The key of the map of that index, in a callback.
     MapKey(u32),
-    /// Memory that a helper handed out.
-    Memory {
-        /// Its size in bytes.
-        size: u32,
-        /// Whether it is a ring-buffer record, which only the ring-buffer helpers release.
-        record: bool,
-    },
+    /// Memory that a call handed out.
+    Memory(Memory),
+    /// A dynptr that the program may use but not change: of a callback, or of a global function's argument. The value's
+    /// id names it.
+    Dynptr(DynptrSource),
     /// A view of a socket.
     Socket(SockKind),
     /// An object of a kernel's or the program's own type.
@@ -82,6 +80,35 @@ pub(crate) enum Pointer {
     Function(u32),
 }
 
+/// Memory that a call handed out.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Memory {
+    /// Its size in bytes.
+    pub(crate) size: u32,
+    /// Whether it is a ring-buffer record, which only the ring-buffer helpers release.
+    pub(crate) record: bool,
+    /// Whether it may only be read.
+    pub(crate) read_only: bool,
+    /// The dynptr of which it is a slice.
+    pub(crate) slice: Option<Slice>,
+}
+
+impl Memory {
+    /// Plain memory of that size.
+    pub(crate) fn of(size: u32) -> Memory {
+        Memory { size, ..Memory::default() }
+    }
+}
+
+/// What ties memory to the dynptr of which it is a slice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Slice {
+    /// The dynptr's id.
+    pub(crate) dynptr: Id,
+    /// Whether it may lie in a packet: it dies when that may move.
+    pub(crate) packet: bool,
+}
+
 /// Number, pointer or nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -92,7 +119,6 @@ pub(crate) enum Kind {
     /// A pointer.
     Pointer(Pointer),
     /// An object that lives on the stack; only in a slot.
-    #[allow(dead_code, reason = "the calls that make them come one by one")]
     StackObject(StackObject),
 }
 
@@ -184,6 +210,14 @@ impl Value {
         matches!(self.kind, Kind::Pointer(_))
     }
 
+    /// The tie to its dynptr, if it is a slice.
+    pub(crate) fn slice(&self) -> Option<Slice> {
+        match self.kind {
+            Kind::Pointer(Pointer::Memory(memory)) => memory.slice,
+            _ => None,
+        }
+    }
+
     /// Whether it is a number.
     pub(crate) fn is_scalar(&self) -> bool {
         self.kind == Kind::Scalar
@@ -235,8 +269,10 @@ impl Value {
                 }
                 Pointer::MapValue(_) => "map_value",
                 Pointer::MapKey(_) => "map_key",
-                Pointer::Memory { record: true, .. } => "ringbuf_mem",
-                Pointer::Memory { record: false, .. } => "mem",
+                Pointer::Memory(Memory { record: true, .. }) => "ringbuf_mem",
+                Pointer::Memory(Memory { read_only: true, .. }) => "rdonly_mem",
+                Pointer::Memory(_) => "mem",
+                Pointer::Dynptr(_) => "dynptr_ptr",
                 Pointer::Socket(kind) => kind.name(),
                 Pointer::FlowKeys => "flow_keys",
                 Pointer::TracepointBuffer => "tp_buffer",

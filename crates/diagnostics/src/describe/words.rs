@@ -5,6 +5,7 @@ use belay_spec::{Access, Field, Helper, SockKind};
 use belay_verifier::{Bound, Direction, EventKind, Fault, Ghost};
 
 use super::Case;
+use crate::references::Life;
 
 impl Case<'_> {
     /// Words, label and help of a fault without a history.
@@ -65,6 +66,28 @@ impl Case<'_> {
                 Some("pass only one pointer that has to be released"),
             ),
 
+            Fault::DynptrOverwritten { reference } => {
+                let life = Life::of(self.rejection, *reference);
+                if let Some((acquired, _)) = life.acquired {
+                    let name = self.callee_name(acquired);
+                    self.labels.secondary_at(acquired, &name, "made here");
+                }
+                let help = "submit or discard the dynptr first";
+                let headline = "a dynptr that holds a ring-buffer record is overwritten";
+                self.say(pc, "overwritten here", headline.into(), Some(help))
+            }
+            Fault::DynptrNotOwned { reg, .. } => {
+                let callee = self.callee_name(pc);
+                let help = "only a dynptr from `bpf_ringbuf_reserve_dynptr` is submitted or discarded";
+                self.say_at(
+                    pc,
+                    &callee,
+                    &format!("the dynptr of `{reg}` holds no ring-buffer record"),
+                    "a dynptr is released that holds nothing".into(),
+                    Some(help),
+                )
+            }
+
             Fault::Unreadable { reg } => self.unreadable(*reg),
             Fault::FramePointer => self.say(
                 pc,
@@ -123,6 +146,12 @@ impl Case<'_> {
                 "a part of a stored pointer is read".into(),
                 Some("read all eight bytes"),
             ),
+            Fault::ObjectBytes { direction, .. } => {
+                let help = "what lies in such an object is for the functions that take it";
+                let headline = "the bytes of an object on the stack are not for the program";
+                let text = if *direction == Direction::Read { "read here" } else { "filled here" };
+                self.say(pc, text, headline.into(), Some(help))
+            }
             Fault::StackPointerEscapes => {
                 let help = "hand the value, not the address of a local variable, to the caller";
                 self.say(
@@ -307,6 +336,34 @@ impl Case<'_> {
                     &format!("`{reg}` is not constant"),
                     format!("`{callee}` needs a constant in `{reg}`"),
                     None,
+                )
+            }
+            Fault::NoObject { reg, kernel, misplaced }
+            | Fault::NoRoomForObject { reg, kernel, misplaced } => {
+                let callee = self.callee_name(pc);
+                if let Some(misplaced) = misplaced {
+                    return self.say_at(
+                        pc,
+                        &callee,
+                        &format!("`{reg}` points here"),
+                        format!("an object cannot lie at that place on the stack: {misplaced}"),
+                        Some("objects lie at constant offsets that are multiples of 8, wholly in one frame"),
+                    );
+                }
+                self.say_at(pc, &callee, &format!("`{reg}` is its place"), lower(kernel), None)
+            }
+            Fault::DynptrKind { reg, kernel } => {
+                let callee = self.callee_name(pc);
+                self.say_at(pc, &callee, &format!("`{reg}` is the dynptr"), lower(kernel), None)
+            }
+            Fault::DynptrData { found } => {
+                let callee = self.callee_name(pc);
+                self.say_at(
+                    pc,
+                    &callee,
+                    "called here",
+                    format!("the data of a dynptr cannot lie in a `{found}`"),
+                    Some("pass a part of a map's value"),
                 )
             }
             Fault::MapKind { name, kind, .. } => self.say_at(
@@ -523,6 +580,12 @@ fn verb(direction: Direction) -> &'static str {
 
 fn bytes(count: u32) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+/// The kernel's words as the rest of a sentence.
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// "`mark`, 4 bytes at offset 8"

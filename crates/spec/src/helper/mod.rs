@@ -200,6 +200,8 @@ pub struct Effects {
     pub derives_from: Option<u8>,
     /// Packet bytes may move: every packet pointer dies.
     pub invalidates_packet: bool,
+    /// Writes into the data of its dynptr argument: if they lie in a packet, it may move.
+    pub writes_dynptr: bool,
     /// Arguments that are memory may point into the packet.
     pub packet_access: bool,
     /// Does not return when it succeeds: `bpf_tail_call`.

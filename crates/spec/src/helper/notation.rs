@@ -105,6 +105,7 @@ pub(super) const fn h(id: u32, name: &'static str, args: &'static [Arg], ret: Re
         acquires: None,
         derives_from: None,
         invalidates_packet: false,
+        writes_dynptr: false,
         packet_access: false,
         tail_call: false,
         callback: false,
@@ -123,6 +124,11 @@ impl Helper {
 
     pub(super) const fn moves_packet(mut self) -> Helper {
         self.effects.invalidates_packet = true;
+        self
+    }
+
+    pub(super) const fn writes_dynptr(mut self) -> Helper {
+        self.effects.writes_dynptr = true;
         self
     }
 

@@ -217,7 +217,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(199, "bpf_ringbuf_submit_dynptr",     &[DYNPTR.released(), ANY],                         VOID),
     h(200, "bpf_ringbuf_discard_dynptr",    &[DYNPTR.released(), ANY],                         VOID),
     h(201, "bpf_dynptr_read",               &[OUT, SIZE0, DYNPTR, ANY, ANY],                   INT),
-    h(202, "bpf_dynptr_write",              &[DYNPTR, ANY, IN, SIZE0, ANY],                    INT),
+    h(202, "bpf_dynptr_write",              &[DYNPTR, ANY, IN, SIZE0, ANY],                    INT).writes_dynptr(),
     h(203, "bpf_dynptr_data",               &[DYNPTR, ANY, ALLOC_SIZE],                        DYNPTR_MEM_OR_NULL),
     h(204, "bpf_tcp_raw_gen_syncookie_ipv4",   &[fixed_in(20), IN, SIZE0],                     INT).packet().gpl(),
     h(205, "bpf_tcp_raw_gen_syncookie_ipv6",   &[fixed_in(40), IN, SIZE0],                     INT).packet().gpl(),

@@ -6,7 +6,7 @@ use belay_object::MapDef;
 use belay_spec::{Arg, ArgKind, Helper, SizeRule, SockKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
-use crate::memory::MAX_VARIABLE_OFFSET;
+use crate::memory::{MAX_VARIABLE_OFFSET, MemoryUse};
 use crate::state::{Byte, Stack, State};
 use crate::value::{Ghost, Kind, Pointer, Value};
 use crate::walk::Walk;
@@ -80,7 +80,8 @@ impl Walk<'_> {
         if value.is_pointer() {
             self.check_offset(arg, reg, value)?;
         }
-        if arg.releases {
+        // (The reference of a dynptr stands in its slots.)
+        if arg.releases && !matches!(arg.kind, ArgKind::Dynptr { .. }) {
             if value.reference.is_none() && !value.is_null() {
                 return Err(Fault::NotOwned { reg, found: value.type_name() }.into());
             }
@@ -99,6 +100,9 @@ impl Walk<'_> {
     /// Which pointers may have moved from where they started: memory may, objects may not.
     fn check_offset(&self, arg: &Arg, reg: Reg, value: &Value) -> Check {
         let Some(pointer) = value.as_pointer() else { return Ok(()) };
+        if matches!(arg.kind, ArgKind::Dynptr { .. }) && matches!(pointer, Pointer::Stack { .. }) {
+            return Ok(());
+        }
         if arg.releases && value.off != 0 {
             let n = reg.number();
             let kernel =
@@ -112,7 +116,7 @@ impl Walk<'_> {
             | Pointer::MapKey(_)
             | Pointer::MapValue(_)
             | Pointer::TracepointBuffer => Ok(()),
-            Pointer::Memory { .. } if arg.kind != ArgKind::RingbufRecord => Ok(()),
+            Pointer::Memory(_) if arg.kind != ArgKind::RingbufRecord => Ok(()),
             _ => self.constant_offset(reg, value),
         }
     }
@@ -138,6 +142,11 @@ impl Walk<'_> {
             | ArgKind::RingbufRecord => Ok(()),
             // Checked together with the size that follows.
             ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut => Ok(()),
+            ArgKind::DynptrData => {
+                told.dynptr_data = Some(value.type_name());
+                Ok(())
+            }
+            ArgKind::Dynptr { .. } => self.dynptr_argument(state, helper, arg, reg, told),
             ArgKind::Size(rule) => self.check_size(state, helper, rule, reg, value, told),
             ArgKind::Map => {
                 if let Some(Pointer::Map(map)) = value.as_pointer() {
@@ -150,24 +159,28 @@ impl Walk<'_> {
                 if size == 0 {
                     return Err(Fault::ArgumentSize { reg, kernel: "invalid zero-sized read".into() }.into());
                 }
-                self.helper_memory(state, told, reg, value, size, Direction::Read)?;
+                self.helper_memory(state, told, reg, value, size, MemoryUse::Reads)?;
                 told.known_key = known_bytes(state, value, size);
                 Ok(())
             }
             ArgKind::MapValue => {
                 let size = self.argument_map(told)?.value_size;
-                self.helper_memory(state, told, reg, value, size, Direction::Read)
+                self.helper_memory(state, told, reg, value, size, MemoryUse::Reads)
             }
             ArgKind::MapValueOut => {
                 let size = self.argument_map(told)?.value_size;
-                self.helper_memory(state, told, reg, value, size, Direction::Write)
+                self.helper_memory(state, told, reg, value, size, MemoryUse::Fills)
             }
             ArgKind::FixedIn { size, aligned } => {
-                self.helper_memory(state, told, reg, value, size, Direction::Read)?;
+                self.helper_memory(state, told, reg, value, size, MemoryUse::Reads)?;
                 self.argument_alignment(value, size, aligned)
             }
-            ArgKind::FixedOut { size, aligned } | ArgKind::FixedInOut { size, aligned } => {
-                self.helper_memory(state, told, reg, value, size, Direction::Write)?;
+            ArgKind::FixedOut { size, aligned } => {
+                self.helper_memory(state, told, reg, value, size, MemoryUse::Fills)?;
+                self.argument_alignment(value, size, aligned)
+            }
+            ArgKind::FixedInOut { size, aligned } => {
+                self.helper_memory(state, told, reg, value, size, MemoryUse::Changes)?;
                 self.argument_alignment(value, size, aligned)
             }
             ArgKind::Callback => {
@@ -237,8 +250,12 @@ impl Walk<'_> {
         if pointer.is_null() && umax == 0 && rule == SizeRule::ZeroAllowed {
             return Ok(());
         }
-        let direction = if arg.kind == ArgKind::MemIn { Direction::Read } else { Direction::Write };
-        self.helper_memory(state, told, *memory, &pointer, umax as u32, direction)
+        let touch = match arg.kind {
+            ArgKind::MemIn => MemoryUse::Reads,
+            ArgKind::MemOut | ArgKind::DynptrData if umin == umax => MemoryUse::Fills,
+            _ => MemoryUse::Changes,
+        };
+        self.helper_memory(state, told, *memory, &pointer, umax as u32, touch)
     }
 
     /// Memory that a helper reads or writes.
@@ -250,12 +267,12 @@ impl Walk<'_> {
         reg: Reg,
         value: &Value,
         size: u32,
-        direction: Direction,
+        touch: MemoryUse,
     ) -> Check {
-        let off = i64::from(value.off);
+        let (off, direction) = (i64::from(value.off), touch.direction());
         match value.as_pointer() {
             Some(Pointer::Stack { frame }) => {
-                self.stack_for_helper(state, told.pc, reg, value, frame, size, direction)
+                self.stack_for_helper(state, told.pc, reg, value, frame, size, touch)
             }
             Some(Pointer::Packet(range) | Pointer::PacketMeta(range)) => {
                 self.packet_bytes(reg, value, range, off, size)
@@ -268,7 +285,12 @@ impl Walk<'_> {
                 let key_size = self.map(map)?.key_size;
                 self.region_bytes(reg, value, off, size, key_size)
             }
-            Some(Pointer::Memory { size: region, .. }) => self.region_bytes(reg, value, off, size, region),
+            Some(Pointer::Memory(memory)) => {
+                if memory.read_only && direction == Direction::Write {
+                    return Err(Fault::ReadOnly { reg, found: value.type_name() }.into());
+                }
+                self.region_bytes(reg, value, off, size, memory.size)
+            }
             _ => {
                 let (found, expected) = (value.type_name(), "fp".to_string());
                 Err(Fault::ArgumentType { reg, found, expected }.into())
@@ -317,17 +339,21 @@ impl Walk<'_> {
             | ArgKind::MemIn
             | ArgKind::MemOut
             | ArgKind::MemInOut
+            | ArgKind::DynptrData
             | ArgKind::FixedIn { .. }
             | ArgKind::FixedOut { .. }
-            | ArgKind::FixedInOut { .. } => matches!(
-                pointer,
+            | ArgKind::FixedInOut { .. } => match pointer {
+                // Read-only memory is for arguments that promise to read only.
+                Pointer::Memory(memory) => {
+                    !memory.read_only || matches!(arg.kind, ArgKind::MemIn | ArgKind::FixedIn { .. })
+                }
                 Pointer::Stack { .. }
-                    | Pointer::Packet(_)
-                    | Pointer::PacketMeta(_)
-                    | Pointer::MapKey(_)
-                    | Pointer::MapValue(_)
-                    | Pointer::Memory { .. }
-            ),
+                | Pointer::Packet(_)
+                | Pointer::PacketMeta(_)
+                | Pointer::MapKey(_)
+                | Pointer::MapValue(_) => true,
+                _ => false,
+            },
             ArgKind::SockCommon => matches!(pointer, Pointer::Socket(_)),
             ArgKind::BtfSockCommon => match pointer {
                 Pointer::Object(object) => is_socket_structure(self.type_name_of(object.ty)),
@@ -336,7 +362,8 @@ impl Walk<'_> {
             ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
             ArgKind::Callback => matches!(pointer, Pointer::Function(_)),
             ArgKind::Stack => matches!(pointer, Pointer::Stack { .. }),
-            ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory { record: true, .. }),
+            ArgKind::Dynptr { .. } => matches!(pointer, Pointer::Stack { .. } | Pointer::Dynptr(_)),
+            ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory(memory) if memory.record),
             ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
             // Kinds that are not modelled are refused as such where their contents are checked.
             _ => true,

@@ -7,6 +7,7 @@ use belay_isa::Pc;
 use belay_spec::{ArgKind, Callback, CallbackArg, Helper, ReturnRange};
 
 use crate::fault::{Check, Fault, Stop};
+use crate::object::DynptrSource;
 use crate::state::{Frame, MAX_FRAMES, State};
 use crate::value::{Pointer, Value};
 use crate::walk::Walk;
@@ -50,7 +51,7 @@ impl Walk<'_> {
         Ok(Some((entry, inside)))
     }
 
-    fn callback_argument(&self, helper: &Helper, arg: &CallbackArg, told: &Arguments) -> Check<Value> {
+    fn callback_argument(&mut self, helper: &Helper, arg: &CallbackArg, told: &Arguments) -> Check<Value> {
         let map = told.map.unwrap_or_default();
         Ok(match arg {
             CallbackArg::Scalar => Value::unknown(),
@@ -58,7 +59,10 @@ impl Walk<'_> {
             CallbackArg::MapKey => Value::pointer(Pointer::MapKey(map)),
             CallbackArg::MapValue => Value::pointer(Pointer::MapValue(map)),
             CallbackArg::CallerContext => told.caller_context.unwrap_or_else(|| Value::constant(0)),
-            CallbackArg::Dynptr | CallbackArg::Btf(_) => {
+            CallbackArg::Dynptr => {
+                Value { id: self.fresh_id(), ..Value::pointer(Pointer::Dynptr(DynptrSource::Local)) }
+            }
+            CallbackArg::Btf(_) => {
                 return Err(Stop::unsupported(format!("callbacks of `{}`", helper.name)));
             }
         })

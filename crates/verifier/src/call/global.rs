@@ -7,10 +7,11 @@ use belay_isa::{CallTarget, Insn, Pc, Reg};
 use belay_object::btf::{Btf, Kind, Linkage, TypeId};
 use belay_spec::Helper;
 
-use crate::fault::{Check, Direction, Fault, Stop};
+use crate::fault::{Check, Fault, Stop};
+use crate::memory::MemoryUse;
 use crate::scalar::Scalar;
 use crate::state::{Frame, State};
-use crate::value::{Pointer, Value};
+use crate::value::{Memory, Pointer, Value};
 use crate::walk::Walk;
 
 use super::{ARGUMENTS, Arguments, scratch_caller_saved};
@@ -58,7 +59,7 @@ impl Walk<'_> {
                 Parameter::Number => Value::unknown(),
                 Parameter::Context => Value::pointer(Pointer::Context),
                 Parameter::Memory(size) => {
-                    Value::pointer(Pointer::Memory { size, record: false }).maybe(self.fresh_id())
+                    Value::pointer(Pointer::Memory(Memory::of(size))).maybe(self.fresh_id())
                 }
             };
         }
@@ -77,10 +78,10 @@ impl Walk<'_> {
             Parameter::Memory(size) => {
                 let told = Arguments { pc, ..Arguments::default() };
                 let value = Value { nullable: false, ..value };
-                let both = [Direction::Read, Direction::Write];
+                let both = [MemoryUse::Reads, MemoryUse::Changes];
                 let refused = both
                     .into_iter()
-                    .map(|direction| self.helper_memory(state, &told, reg, &value, size, direction))
+                    .map(|touch| self.helper_memory(state, &told, reg, &value, size, touch))
                     .find(Result::is_err);
                 match refused {
                     Some(Err(Stop::Unsupported(what))) => return Err(Stop::Unsupported(what)),

@@ -4,6 +4,7 @@
 
 mod argument;
 mod callback;
+mod dynptr;
 mod global;
 mod local;
 mod result;
@@ -12,9 +13,12 @@ use belay_isa::{Pc, Reg};
 use belay_spec::{Arg, ArgKind, Helper};
 
 use crate::fault::{Check, Fault, Leave};
+use crate::object::DynptrSource;
 use crate::state::State;
 use crate::value::{Ghost, Kind, RefId, Value};
 use crate::walk::Walk;
+
+use dynptr::Dynptr;
 
 /// Registers of the arguments, in order.
 const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
@@ -34,6 +38,10 @@ struct Arguments {
     reference: Option<RefId>,
     /// The register whose reference the call releases.
     releases: Option<Reg>,
+    /// The initialised dynptr passed.
+    dynptr: Option<Dynptr>,
+    /// The type of what is to become the data of a dynptr.
+    dynptr_data: Option<String>,
     /// The constant size of the memory that the call returns.
     alloc_size: Option<u32>,
     /// The largest value of the last size argument.
@@ -59,8 +67,13 @@ impl Walk<'_> {
             self.check_argument(state, helper, arg, reg, &mut told)?;
         }
         self.check_map_kind(helper, &told)?;
-        if let Some(reg) = told.releases {
-            release(state, reg);
+        match (told.releases, told.dynptr) {
+            (Some(_), Some(dynptr)) => self.release_dynptr(state, dynptr),
+            (Some(reg), None) => release(state, reg),
+            (None, _) => {}
+        }
+        if let Some(found) = told.dynptr_data.take().filter(|found| found != "map_value") {
+            return Err(Fault::DynptrData { found }.into());
         }
         if helper.effects.tail_call {
             self.check_nothing_held(state, Leave::TailCall)?;
@@ -73,7 +86,9 @@ impl Walk<'_> {
         let result = self.call_result(state, pc, helper, &told)?;
         scratch_caller_saved(state);
         state.set(Reg::R0, result);
-        if helper.effects.invalidates_packet {
+        let writes_packet = helper.effects.writes_dynptr
+            && told.dynptr.is_some_and(|d| matches!(d.source, DynptrSource::Skb | DynptrSource::SkbMeta));
+        if helper.effects.invalidates_packet || writes_packet {
             state.take_away_packet_pointers();
         }
         Ok(called_back)
@@ -142,5 +157,5 @@ pub(crate) fn scratch_caller_saved(state: &mut State) {
 
 /// Whether the argument is memory whose size the next argument gives.
 fn is_sized_memory(arg: &Arg) -> bool {
-    matches!(arg.kind, ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut)
+    matches!(arg.kind, ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut | ArgKind::DynptrData)
 }

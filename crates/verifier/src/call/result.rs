@@ -7,7 +7,7 @@ use crate::fault::{Check, Fault, Stop};
 use crate::object::{Flags, Object, ObjectType};
 use crate::scalar::Scalar;
 use crate::state::State;
-use crate::value::{Ghost, Pointer, RefId, Value};
+use crate::value::{Ghost, Memory, Pointer, RefId, Value};
 use crate::walk::{Walk, inner_map};
 
 use super::Arguments;
@@ -35,13 +35,20 @@ impl Walk<'_> {
             Ret::Socket { kind, nullable } => (Pointer::Socket(kind), nullable),
             Ret::AllocMem { nullable } => {
                 let size = told.alloc_size.unwrap_or(0);
-                (Pointer::Memory { size, record: true }, nullable)
+                (Pointer::Memory(Memory { record: true, ..Memory::of(size) }), nullable)
             }
             Ret::Btf { name, nullable } if is_socket_structure(name) => {
                 let ty = ObjectType::Kernel(self.kernel_structure(name)?);
                 (Pointer::Object(Object { ty, flags: Flags::NONE }), nullable)
             }
-            Ret::DynptrMem { .. } | Ret::Btf { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
+            Ret::DynptrMem { nullable } => {
+                let Some(dynptr) = told.dynptr else {
+                    return Err(Fault::Program { kernel: "no dynptr arg found".into() }.into());
+                };
+                let slice = self.slice_of(dynptr, told.alloc_size.unwrap_or(0), false);
+                return Ok(if nullable { slice.maybe(self.fresh_id()) } else { slice });
+            }
+            Ret::Btf { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
                 return Err(Stop::unsupported(format!("the result of `{}`", helper.name)));
             }
         };
@@ -54,6 +61,8 @@ impl Walk<'_> {
             value.ghost = told.reference.map_or(Ghost::None, Ghost::View);
         }
         Ok(match helper.effects.acquires {
+            // What holds it is not the result but the dynptr that the call made.
+            Some(Resource::RingbufDynptr) => value,
             Some(resource) => self.acquired(state, pc, value, resource),
             None => value,
         })

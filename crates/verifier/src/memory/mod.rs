@@ -10,7 +10,7 @@ mod socket;
 mod stack;
 
 pub(crate) use region::MAX_VARIABLE_OFFSET;
-pub(crate) use stack::width_of;
+pub(crate) use stack::{MemoryUse, width_of};
 
 use belay_isa::{Pc, Reg, Size};
 use belay_spec::{Access, MapKind};
@@ -105,8 +105,11 @@ impl Walk<'_> {
                 self.region_bytes(at.base, &base, off, size, key_size)?;
                 Value::unknown()
             }
-            Pointer::Memory { size: region, .. } => {
-                self.region_bytes(at.base, &base, off, size, region)?;
+            Pointer::Memory(memory) => {
+                if memory.read_only && action.direction() == Direction::Write {
+                    return Err(Fault::ReadOnly { reg: at.base, found: base.type_name() }.into());
+                }
+                self.region_bytes(at.base, &base, off, size, memory.size)?;
                 Value::unknown()
             }
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
@@ -120,7 +123,7 @@ impl Walk<'_> {
                 return Err(Fault::MapWritten { reg: at.base, structure }.into());
             }
             Pointer::Map(_) => return Err(Stop::unsupported("fields of `struct bpf_map`")),
-            Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::PacketEnd => {
+            Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::PacketEnd | Pointer::Dynptr(_) => {
                 return Err(self.not_memory(state, at.base, &base));
             }
         };

@@ -41,8 +41,20 @@ impl Walk<'_> {
         self.grow_stack(state, frame, span.min);
         self.note_stack_use(state, at.pc, frame, span, action.direction());
         match action {
-            Action::Load => Ok(self.load_from_stack(state, frame, span, at.size)?),
+            Action::Load => {
+                let n = at.base.number();
+                self.spare_objects(state, frame, (span.min, span.max), |into| {
+                    if span.fixed {
+                        format!("invalid read from stack off {}+{into} size {size}", span.min)
+                    } else {
+                        let offset = base.scalar.tnum();
+                        format!("invalid read from stack R{n} var_off {offset}+{into} size {size}")
+                    }
+                })?;
+                Ok(self.load_from_stack(state, frame, span, at.size)?)
+            }
             Action::Update => {
+                self.destroy_dynptrs(state, frame, span.min, span.max)?;
                 self.store_bytes(state, frame, span, None);
                 Ok(Value::unknown())
             }
@@ -105,6 +117,11 @@ impl Walk<'_> {
         }
     }
 
+    /// Notes that the instruction reads the bytes of an object, `min .. max` of that frame.
+    pub(crate) fn note_object_read(&mut self, state: &State, pc: Pc, frame: u8, min: i64, max: i64) {
+        self.note_stack_use(state, pc, frame, Span { min, max, fixed: true }, Direction::Read);
+    }
+
     /// Makes the bytes exist and notes how deep the function's stack gets.
     fn grow_stack(&mut self, state: &mut State, frame: u8, off: i64) {
         let frame = &mut state.frames[usize::from(frame)];
@@ -163,6 +180,7 @@ impl Walk<'_> {
         source: Source,
     ) -> Check {
         let running = state.depth();
+        self.destroy_dynptrs(state, frame, span.min, span.max)?;
         if let Source::Register(reg) = source {
             let value = &mut state.frame_mut().regs[reg];
             if value.is_pointer() && span.fixed {
@@ -208,7 +226,12 @@ impl Walk<'_> {
                 continue;
             }
             let was_zero = slot.bytes[byte] == Byte::Zero;
-            slot.scrub();
+            if !span.fixed && slot.is_object() {
+                // Bytes that are not in reach stay the object's, though it is none any more.
+                slot.spilled = Value::uninit();
+            } else if span.fixed || !slot.bytes.contains(&Byte::Object) {
+                slot.scrub();
+            }
             slot.bytes[byte] = match (zero, span.fixed) {
                 (true, true) => Byte::Zero,
                 (true, false) if was_zero => Byte::Zero,
@@ -217,7 +240,9 @@ impl Walk<'_> {
         }
     }
 
-    /// Memory of the stack handed to a helper. What the helper may write holds anything afterwards.
+    /// Memory of the stack handed to a call. What the call may write holds anything afterwards. What it only fills may
+    /// hold objects other than dynptrs, which are then gone; but only if it is known where the bytes lie and how many
+    /// there are.
     #[allow(clippy::too_many_arguments, reason = "an access, and where it is")]
     pub(crate) fn stack_for_helper(
         &mut self,
@@ -227,12 +252,26 @@ impl Walk<'_> {
         base: &Value,
         frame: u8,
         size: u32,
-        direction: Direction,
+        touch: MemoryUse,
     ) -> Check {
+        let direction = touch.direction();
         let span = self.stack_span(reg, base, i64::from(base.off), size, direction)?;
         self.grow_stack(state, frame, span.min);
         if direction == Direction::Read {
             self.note_stack_use(state, pc, frame, span, direction);
+        }
+        if touch == MemoryUse::Fills && span.fixed {
+            self.spare_dynptrs(state, frame, span.min, span.max)?;
+        } else {
+            let n = reg.number();
+            self.spare_objects(state, frame, (span.min, span.max), |into| {
+                if span.fixed {
+                    format!("invalid read from stack R{n} off {}+{into} size {size}", span.min)
+                } else {
+                    let offset = base.scalar.tnum();
+                    format!("invalid read from stack R{n} var_off {offset}+{into} size {size}")
+                }
+            })?;
         }
         let stack = &mut state.frames[usize::from(frame)].stack;
         if direction == Direction::Write {
@@ -244,6 +283,24 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What a call does to memory that it gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MemoryUse {
+    /// Reads it.
+    Reads,
+    /// Writes all of it, so that what it held does not matter.
+    Fills,
+    /// Reads and writes it, or writes a part that only the run decides.
+    Changes,
+}
+
+impl MemoryUse {
+    /// Whether memory must be writable for that.
+    pub(crate) fn direction(self) -> Direction {
+        if self == MemoryUse::Reads { Direction::Read } else { Direction::Write }
     }
 }
 
@@ -263,7 +320,7 @@ fn spill(slot: &mut Slot, mut value: Value, size: Size) {
         value.off = 0;
     }
     for byte in &mut slot.bytes[bytes..] {
-        if *byte == Byte::Spill {
+        if matches!(*byte, Byte::Spill | Byte::Object) {
             *byte = Byte::Misc;
         }
     }

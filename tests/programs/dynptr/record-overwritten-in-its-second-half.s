@@ -1,0 +1,23 @@
+# A byte of the second slot is enough.
+# expect: reject S0116
+# linux 6.18: cannot overwrite referenced dynptr
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.section tc
+
+    r1 = ring ll
+    r2 = 8
+    r3 = 0
+    r4 = r10
+    r4 += -16
+    call bpf_ringbuf_reserve_dynptr
+    *(u8 *)(r10 - 1) = 0
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    call bpf_ringbuf_discard_dynptr
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,32 @@
+# A slice is no record.
+# expect: reject C0403
+# linux 6.18: R1 type=mem expected=ringbuf_mem
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.section tc
+
+    r1 = ring ll
+    r2 = 8
+    r3 = 0
+    r4 = r10
+    r4 += -16
+    call bpf_ringbuf_reserve_dynptr
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = 8
+    call bpf_dynptr_data
+    if r0 == 0 goto done
+    r1 = r0
+    r2 = 0
+    call bpf_ringbuf_submit
+done:
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    call bpf_ringbuf_submit_dynptr
+out:
+    r0 = 0
+    exit

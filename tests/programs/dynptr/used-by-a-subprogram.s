@@ -1,0 +1,33 @@
+# A function may use the dynptr of its caller.
+# expect: accept
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.section tc
+
+    r1 = ring ll
+    r2 = 8
+    r3 = 0
+    r4 = r10
+    r4 += -16
+    call bpf_ringbuf_reserve_dynptr
+    r1 = r10
+    r1 += -16
+    call use
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    call bpf_ringbuf_discard_dynptr
+    r0 = 0
+    exit
+use:
+    r3 = r1
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    r4 = 0
+    r5 = 0
+    call bpf_dynptr_read
+    r0 = 0
+    exit
