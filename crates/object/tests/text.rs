@@ -74,6 +74,20 @@ fn directives_make_an_object() {
 }
 
 #[test]
+fn kernel_functions_of_the_tables_are_called_by_name() {
+    let text = ".hook sched_cls\n.prog p\n call bpf_rcu_read_lock # call bpf_throw\n call bpf_rcu_read_unlock\n call bpf_rcu_read_lock\n r0 = 0\n exit\n";
+    let object = parse(text).expect("parses");
+    let names: Vec<&str> = object.externs.iter().map(|symbol| symbol.name.as_str()).collect();
+    assert_eq!(names, ["bpf_rcu_read_lock", "bpf_rcu_read_unlock"]);
+    assert!(object.externs.iter().all(|symbol| symbol.kind == ExternKind::Kfunc && !symbol.weak));
+    let slots = &object.programs[0].slots;
+    assert_eq!(
+        slots.iter().take(3).map(|slot| (slot.src, slot.imm)).collect::<Vec<_>>(),
+        [(2, 0), (2, 1), (2, 0)]
+    );
+}
+
+#[test]
 fn faults_name_their_line() {
     for (text, message) in [
         ("r0 = 0\nexit", "t.s:1:1: an instruction before any `.hook NAME` or `.section NAME`"),

@@ -4,7 +4,8 @@
 //! .license GPL
 //! .map counts kind=hash key=4 value=8 entries=16
 //! .data limits bytes=0a000000 frozen          # a data section: `r1 = limits+0 ll` loads its address
-//! .extern bpf_ct_release kfunc
+//! .extern my_module_function kfunc            # known kernel functions are called without: `call bpf_ct_release`
+//! .extern bpf_prog_active typed                # a kernel variable with a type; `ksym` is an address only
 //!
 //! .hook sched_cls                              # or `.section tc`, a name that libbpf knows
 //! .prog ingress
@@ -26,7 +27,7 @@ mod program;
 use std::collections::{HashMap, HashSet};
 
 use belay_isa::{CallTarget, Imm64, Symbols};
-use belay_spec::{Helper, Hook};
+use belay_spec::{Helper, Hook, Kfunc};
 
 use crate::btf::TypeId;
 use crate::error::{ErrorKind, Fault};
@@ -65,7 +66,8 @@ struct SourceLine<'a> {
 pub(crate) fn read(path: &str, bytes: &[u8]) -> Result<Object, Fault> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let text = text.ok_or_else(|| Fault::new(ErrorKind::Elf, "neither an ELF object nor assembly text"))?;
-    let file = split(text)?;
+    let mut file = split(text)?;
+    file.externs.extend(called_kfuncs(&file));
     let names = Names::new(&file);
     let mut programs = Vec::new();
     for source in &file.programs {
@@ -178,14 +180,30 @@ fn add_map(file: &mut File<'_>, def: MapDef) -> Result<(), String> {
     Ok(())
 }
 
-/// `NAME kfunc|ksym [weak]`
+/// Kernel functions that are called by name without an `.extern`: those of the tables, as with helpers.
+fn called_kfuncs(file: &File<'_>) -> Vec<Extern> {
+    let mut known: HashSet<&str> = file.externs.iter().map(|symbol| symbol.name.as_str()).collect();
+    let mut called = Vec::new();
+    for line in file.programs.iter().flat_map(|program| &program.lines) {
+        let mut words = strip_comment(line.text).split_whitespace().skip_while(|word| *word != "call");
+        let Some(name) = words.nth(1).filter(|name| Kfunc::by_name(name).is_some()) else { continue };
+        if Helper::by_name(name).is_none() && known.insert(name) {
+            let kind = ExternKind::Kfunc;
+            called.push(Extern { name: name.to_owned(), kind, weak: false, type_id: TypeId::VOID });
+        }
+    }
+    called
+}
+
+/// `NAME kfunc|ksym|typed [weak]`
 fn extern_symbol(arguments: &str) -> Result<Extern, String> {
     let mut words = arguments.split_whitespace();
-    let name = words.next().ok_or("names no symbol: `.extern NAME kfunc|ksym [weak]`")?;
+    let name = words.next().ok_or("names no symbol: `.extern NAME kfunc|ksym|typed [weak]`")?;
     let kind = match words.next() {
         Some("kfunc") => ExternKind::Kfunc,
         Some("ksym") => ExternKind::UntypedKsym,
-        _ => return Err(format!("`{name}` is neither `kfunc` nor `ksym`")),
+        Some("typed") => ExternKind::TypedKsym,
+        _ => return Err(format!("`{name}` is none of `kfunc`, `ksym`, `typed`")),
     };
     let weak = match words.next() {
         Some("weak") => true,
