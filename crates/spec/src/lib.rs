@@ -10,6 +10,7 @@ mod kfunc;
 mod map;
 mod release;
 mod socket;
+mod writable;
 
 pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
@@ -19,3 +20,4 @@ pub use kfunc::{DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncSets, ParamTag,
 pub use map::{Element, Entries, MapKind, MapRules, Sizes};
 pub use release::{Release, Rule};
 pub use socket::SockKind;
+pub use writable::{Writable, WritableField};

@@ -140,7 +140,7 @@ fn is_never_null(value: &Value) -> bool {
                 | Pointer::Map(_)
         )
     );
-    kind && !value.nullable
+    (kind || value.is_object() && value.is_trusted()) && !value.nullable
 }
 
 /// `packet op packet_end`, when an earlier comparison settled it.
@@ -179,8 +179,11 @@ fn learn_from_pointers(
     let equality = matches!(op, CmpOp::Eq | CmpOp::Ne);
     if let (true, true, Some(src)) = (equality, left.is_pointer() && right.is_pointer(), src)
         && left.nullable != right.nullable
+        && !left.is_object()
+        && !right.is_object()
     {
-        // Equal to a pointer that is not NULL: not NULL either. As in Linux, only this register learns it.
+        // Equal to a pointer that is not NULL: not NULL either. As in Linux, only this register learns it, and nothing
+        // is learnt from objects: addresses of those may be NULL whatever their type says.
         let equal = if op == CmpOp::Eq { taken } else { fall };
         equal.frame_mut().regs[if left.nullable { dst } else { src }].nullable = false;
         return;

@@ -116,6 +116,18 @@ pub enum Fault {
     /// A dynptr that holds nothing is passed to a releasing call.
     #[error("{kernel}")]
     DynptrNotOwned { reg: Reg, kernel: String },
+    /// A place in a kernel structure that is no field, or not at this width.
+    #[error("{kernel}")]
+    ObjectField { reg: Reg, kernel: String },
+    /// A store into a kernel structure where none is allowed.
+    #[error("{kernel}")]
+    ObjectReadOnly { reg: Reg, kernel: String },
+    /// A kernel structure is read by a program whose licence is not compatible with the GPL.
+    #[error("Cannot access kernel 'struct {structure}' from non-GPL compatible program")]
+    ObjectLicence { structure: String },
+    /// An argument is a kernel structure of the wrong type.
+    #[error("R{} is of type {found} but {expected} is expected", reg.number())]
+    ObjectType { reg: Reg, found: String, expected: String },
 
     // -- registers -------------------------------------------------------------------------------------------
     /// A register is read that holds nothing.
@@ -342,6 +354,11 @@ impl Fault {
             Fault::TwoReferences { .. } => "S0115",
             Fault::DynptrOverwritten { .. } => "S0116",
             Fault::DynptrNotOwned { .. } => "S0107",
+
+            Fault::ObjectField { .. } => "T0701",
+            Fault::ObjectReadOnly { .. } => "T0702",
+            Fault::ObjectLicence { .. } => "T0703",
+            Fault::ObjectType { .. } => "T0704",
 
             Fault::Unreadable { .. } => "R0301",
             Fault::FramePointer => "R0302",

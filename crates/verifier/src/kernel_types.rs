@@ -9,7 +9,7 @@ use crate::object::{Flags, Object, ObjectType};
 use crate::value::{Pointer, Value};
 use crate::walk::Walk;
 
-impl Walk<'_> {
+impl<'p> Walk<'p> {
     /// The types of the kernel that the program is judged for.
     pub(crate) fn kernel_types(&self) -> Check<&'static Btf> {
         static RUNNING: OnceLock<Option<Arc<Btf>>> = OnceLock::new();
@@ -34,7 +34,16 @@ impl Walk<'_> {
         Ok(Value::pointer(Pointer::Object(Object { ty, flags })))
     }
 
+    /// The types that an object's type is one of.
+    pub(crate) fn types_of(&self, ty: ObjectType) -> Check<&'p Btf> {
+        match ty {
+            ObjectType::Kernel(_) => self.kernel_types(),
+            ObjectType::Program(_) => self.btf.ok_or_else(|| Stop::unsupported("objects without types")),
+        }
+    }
+
     /// The name of an object's type.
+    #[allow(dead_code, reason = "the calls that give one come one by one")]
     pub(crate) fn type_name_of(&self, ty: ObjectType) -> &str {
         match ty {
             ObjectType::Kernel(id) => self.kernel_types().map_or("", |types| types.name(id)),

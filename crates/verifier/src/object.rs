@@ -20,6 +20,15 @@ pub(crate) enum ObjectType {
     Program(TypeId),
 }
 
+impl ObjectType {
+    /// Its id in that set.
+    pub(crate) fn id(self) -> TypeId {
+        match self {
+            ObjectType::Kernel(id) | ObjectType::Program(id) => id,
+        }
+    }
+}
+
 /// What is known of a pointer to an object beyond its type.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Flags(u8);
@@ -45,6 +54,11 @@ impl Flags {
     /// Whether all of these are set.
     pub(crate) fn has(self, flags: Flags) -> bool {
         self.0 & flags.0 == flags.0
+    }
+
+    /// Whether any of these is set.
+    pub(crate) fn meets(self, flags: Flags) -> bool {
+        self.0 & flags.0 != 0
     }
 
     /// Without these.

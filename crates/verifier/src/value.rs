@@ -14,7 +14,7 @@ use std::fmt;
 use belay_isa::Reg;
 use belay_spec::SockKind;
 
-use crate::object::{DynptrSource, Object, StackObject};
+use crate::object::{DynptrSource, Flags, Object, StackObject};
 use crate::scalar::Scalar;
 
 /// Ties values together; 0 is "not tied".
@@ -216,6 +216,21 @@ impl Value {
             Kind::Pointer(Pointer::Memory(memory)) => memory.slice,
             _ => None,
         }
+    }
+
+    /// Whether it is a pointer to an object, NULL or not.
+    pub(crate) fn is_object(&self) -> bool {
+        matches!(self.kind, Kind::Pointer(Pointer::Object(_)))
+    }
+
+    /// Whether a pointer to an object may be relied on: it holds a reference, or is trusted and nothing weakens that.
+    pub(crate) fn is_trusted(&self) -> bool {
+        if self.reference.is_some() {
+            return true;
+        }
+        let Kind::Pointer(Pointer::Object(object)) = self.kind else { return false };
+        let trusted = Flags::TRUSTED | Flags::ALLOCATED;
+        object.flags.meets(trusted) && object.flags.without(trusted) == Flags::NONE && !self.nullable
     }
 
     /// Whether it is a number.

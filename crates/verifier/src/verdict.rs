@@ -104,6 +104,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         special_fields: &special_fields,
         layout: &layout,
         hook,
+        externs: &object.externs,
         release: options.release,
         gpl_compatible: is_gpl_compatible(&object.license),
         btf: object.btf.as_deref(),

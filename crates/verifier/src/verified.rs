@@ -4,6 +4,8 @@ use belay_isa::Pc;
 use belay_object::{MapDef, Program};
 use belay_spec::{Release, SockKind};
 
+use crate::object::Flags;
+
 /// What the memory that an instruction touches is. The verifier refuses a program in which one instruction meets
 /// two of the kinds that need different code, so this is one value an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +18,16 @@ pub enum Touch {
     Context(&'static str),
     /// A field of a socket.
     Socket(SockKind),
+    /// Memory that a call handed out: a record, a slice.
+    Region,
+    /// An object of a kernel's or the program's own type.
+    Object(Trust),
 }
+
+/// How far the pointers to objects that an instruction follows may be relied on. Two stores through differently
+/// trusted pointers are different code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trust(pub(crate) Flags);
 
 /// A program that the verifier accepted. Only the verifier makes one; whoever holds one need check nothing again.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Size, Src, Width};
 use belay_object::btf::Btf;
-use belay_object::{MapDef, Program};
+use belay_object::{Extern, MapDef, Program};
 use belay_spec::{Hook, Release, ReturnRange, Rule};
 
 use crate::branch::Ways;
@@ -50,6 +50,8 @@ pub(crate) struct Subject<'p> {
     pub(crate) layout: &'p Layout,
     pub(crate) hook: &'static Hook,
     pub(crate) release: Release,
+    /// The kernel's symbols that the program names.
+    pub(crate) externs: &'p [Extern],
     pub(crate) gpl_compatible: bool,
     /// The object's types.
     pub(crate) btf: Option<&'p Btf>,
@@ -265,7 +267,7 @@ impl<'p> Walk<'p> {
                 let target = (i64::from(pc.0) + 1 + i64::from(off)) as u32;
                 Value::pointer(Pointer::Function(target))
             }
-            Imm64::BtfId(..) => return Err(Stop::unsupported("kernel variables (ksyms)")),
+            Imm64::BtfId(index, _) => self.kernel_variable(index)?,
         })
     }
 

@@ -65,6 +65,34 @@ impl Case<'_> {
                 format!("one call with two references, {first} and {second}"),
                 Some("pass only one pointer that has to be released"),
             ),
+            Fault::ObjectField { reg, kernel } => {
+                self.from(*reg, "the pointer came from here");
+                let help = "read one field, whole, through the structure's own declaration (`vmlinux.h`, CO-RE)";
+                let headline = "this is no field of the kernel structure".to_owned();
+                self.notes.push(format!("the kernel says: {kernel}"));
+                self.say(pc, "read here", headline, Some(help))
+            }
+            Fault::ObjectReadOnly { reg, kernel } => {
+                self.from(*reg, "the pointer came from here");
+                let help = "programs may only read kernel structures; some hooks let them write a few fields";
+                self.notes.push(format!("the kernel says: {kernel}"));
+                self.say(pc, "written here", "a kernel structure may not be written here".into(), Some(help))
+            }
+            Fault::ObjectLicence { structure } => self.say(
+                pc,
+                "read here",
+                format!("`struct {structure}` is read by a program under another licence than the GPL"),
+                Some("declare a licence that is compatible with the GPL: `char _license[] SEC(\"license\") = \"GPL\";`"),
+            ),
+            Fault::ObjectType { reg, found, expected } => {
+                self.from(*reg, "the pointer came from here");
+                let headline = if found == expected {
+                    format!("`{reg}` points into a `struct {found}` where its start is asked for")
+                } else {
+                    format!("`{reg}` points to a `struct {found}` where a `struct {expected}` is asked for")
+                };
+                self.say(pc, "passed here", headline, None)
+            }
 
             Fault::DynptrOverwritten { reference } => {
                 let life = Life::of(self.rejection, *reference);

@@ -178,6 +178,8 @@ pub enum Ret {
         name: &'static str,
         /// Whether it may be NULL.
         nullable: bool,
+        /// Whether it passes where trusted pointers are asked for.
+        trusted: bool,
     },
     /// The object that the kptr field of the [`ArgKind::Kptr`] argument held.
     Kptr {

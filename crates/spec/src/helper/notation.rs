@@ -92,11 +92,15 @@ pub(super) const fn sock_or_null(kind: SockKind) -> Ret {
 }
 
 pub(super) const fn btf_ret(name: &'static str) -> Ret {
-    Ret::Btf { name, nullable: false }
+    Ret::Btf { name, nullable: false, trusted: false }
+}
+
+pub(super) const fn trusted_btf(name: &'static str) -> Ret {
+    Ret::Btf { name, nullable: false, trusted: true }
 }
 
 pub(super) const fn btf_or_null(name: &'static str) -> Ret {
-    Ret::Btf { name, nullable: true }
+    Ret::Btf { name, nullable: true, trusted: false }
 }
 
 /// One row of the table.

@@ -173,7 +173,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(155, "bpf_redirect_peer",             &[ANY, ANY],                                       INT),
     h(156, "bpf_task_storage_get",          &[MAP, btf("task_struct").or_null(), VALUE_OR_NULL, ANY], MAP_VALUE_OR_NULL),
     h(157, "bpf_task_storage_delete",       &[MAP, btf("task_struct").or_null()],              INT),
-    h(158, "bpf_get_current_task_btf",      &[],                                               btf_ret("task_struct")).gpl(),
+    h(158, "bpf_get_current_task_btf",      &[],                                               trusted_btf("task_struct")).gpl(),
     h(159, "bpf_bprm_opts_set",             &[btf("linux_binprm"), ANY],                       INT),
     h(160, "bpf_ktime_get_coarse_ns",       &[],                                               INT),
     h(161, "bpf_ima_inode_hash",            &[btf("inode"), OUT, SIZE],                        INT).sleeps(),

@@ -67,6 +67,41 @@ impl MapKind {
         MapKind::ALL.iter().copied().find(|kind| kind.name() == Some(name))
     }
 
+    /// The kernel's structure behind a map of that kind, whose fields programs may read.
+    pub fn structure(self) -> Option<&'static str> {
+        Some(match self {
+            MapKind::HASH
+            | MapKind::PERCPU_HASH
+            | MapKind::LRU_HASH
+            | MapKind::LRU_PERCPU_HASH
+            | MapKind::HASH_OF_MAPS => "bpf_htab",
+            MapKind::ARRAY
+            | MapKind::PERCPU_ARRAY
+            | MapKind::PROG_ARRAY
+            | MapKind::PERF_EVENT_ARRAY
+            | MapKind::CGROUP_ARRAY
+            | MapKind::ARRAY_OF_MAPS => "bpf_array",
+            MapKind::LPM_TRIE => "lpm_trie",
+            MapKind::STACK_TRACE => "bpf_stack_map",
+            MapKind::DEVMAP | MapKind::DEVMAP_HASH => "bpf_dtab",
+            MapKind::SOCKMAP => "bpf_stab",
+            MapKind::SOCKHASH => "bpf_shtab",
+            MapKind::CPUMAP => "bpf_cpu_map",
+            MapKind::XSKMAP => "xsk_map",
+            MapKind::CGROUP_STORAGE | MapKind::PERCPU_CGROUP_STORAGE => "bpf_cgroup_storage_map",
+            MapKind::REUSEPORT_SOCKARRAY => "reuseport_array",
+            MapKind::QUEUE | MapKind::STACK => "bpf_queue_stack",
+            MapKind::SK_STORAGE | MapKind::INODE_STORAGE | MapKind::TASK_STORAGE | MapKind::CGRP_STORAGE => {
+                "bpf_local_storage_map"
+            }
+            MapKind::STRUCT_OPS => "bpf_struct_ops_map",
+            MapKind::RINGBUF | MapKind::USER_RINGBUF => "bpf_ringbuf_map",
+            MapKind::BLOOM_FILTER => "bpf_bloom_filter",
+            MapKind::ARENA => "bpf_arena",
+            _ => return None,
+        })
+    }
+
     /// Whether its values are maps.
     pub fn holds_maps(self) -> bool {
         self == MapKind::ARRAY_OF_MAPS || self == MapKind::HASH_OF_MAPS

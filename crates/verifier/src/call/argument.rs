@@ -7,11 +7,12 @@ use belay_spec::{Arg, ArgKind, Helper, SizeRule, SockKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::memory::{MAX_VARIABLE_OFFSET, MemoryUse};
+use crate::object::Flags;
 use crate::state::{Byte, Stack, State};
 use crate::value::{Ghost, Kind, Pointer, Value};
 use crate::walk::Walk;
 
-use super::result::is_socket_structure;
+use super::object::{is_readable_object, moves_freely, takes_object, takes_per_cpu};
 use super::{ARGUMENTS, Arguments, is_sized_memory};
 
 impl Walk<'_> {
@@ -39,6 +40,7 @@ impl Walk<'_> {
         }
         let arg = &self.resolved(arg, told)?;
         self.check_type(state, arg, reg, &value)?;
+        self.check_object(helper, arg, reg, &value, told)?;
         self.check_reference(arg, reg, &value, told)?;
         self.check_contents(state, helper, arg, reg, &value, told)
     }
@@ -117,6 +119,7 @@ impl Walk<'_> {
             | Pointer::MapValue(_)
             | Pointer::TracepointBuffer => Ok(()),
             Pointer::Memory(_) if arg.kind != ArgKind::RingbufRecord => Ok(()),
+            Pointer::Object(object) if moves_freely(object) => self.known_offset(reg, value),
             _ => self.constant_offset(reg, value),
         }
     }
@@ -139,6 +142,8 @@ impl Walk<'_> {
             | ArgKind::SockCommon
             | ArgKind::Socket
             | ArgKind::BtfSockCommon
+            | ArgKind::Btf(_)
+            | ArgKind::PercpuBtf
             | ArgKind::RingbufRecord => Ok(()),
             // Checked together with the size that follows.
             ArgKind::MemIn | ArgKind::MemOut | ArgKind::MemInOut => Ok(()),
@@ -291,6 +296,9 @@ impl Walk<'_> {
                 }
                 self.region_bytes(reg, value, off, size, memory.size)
             }
+            Some(Pointer::Object(object)) => {
+                self.object_access(state, reg, value, object, off, size, direction).map(|_| ())
+            }
             _ => {
                 let (found, expected) = (value.type_name(), "fp".to_string());
                 Err(Fault::ArgumentType { reg, found, expected }.into())
@@ -352,11 +360,12 @@ impl Walk<'_> {
                 | Pointer::PacketMeta(_)
                 | Pointer::MapKey(_)
                 | Pointer::MapValue(_) => true,
+                Pointer::Object(object) => object.flags == Flags::TRUSTED,
                 _ => false,
             },
             ArgKind::SockCommon => matches!(pointer, Pointer::Socket(_)),
             ArgKind::BtfSockCommon => match pointer {
-                Pointer::Object(object) => is_socket_structure(self.type_name_of(object.ty)),
+                Pointer::Object(object) => is_readable_object(object),
                 pointer => matches!(pointer, Pointer::Socket(_)),
             },
             ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
@@ -364,6 +373,8 @@ impl Walk<'_> {
             ArgKind::Stack => matches!(pointer, Pointer::Stack { .. }),
             ArgKind::Dynptr { .. } => matches!(pointer, Pointer::Stack { .. } | Pointer::Dynptr(_)),
             ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory(memory) if memory.record),
+            ArgKind::Btf(_) => matches!(pointer, Pointer::Object(object) if takes_object(object)),
+            ArgKind::PercpuBtf => matches!(pointer, Pointer::Object(object) if takes_per_cpu(object)),
             ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
             // Kinds that are not modelled are refused as such where their contents are checked.
             _ => true,

@@ -7,13 +7,14 @@ mod callback;
 mod dynptr;
 mod global;
 mod local;
+mod object;
 mod result;
 
 use belay_isa::{Pc, Reg};
 use belay_spec::{Arg, ArgKind, Helper};
 
 use crate::fault::{Check, Fault, Leave};
-use crate::object::DynptrSource;
+use crate::object::{DynptrSource, Object};
 use crate::state::State;
 use crate::value::{Ghost, Kind, RefId, Value};
 use crate::walk::Walk;
@@ -34,6 +35,8 @@ struct Arguments {
     map: Option<u32>,
     /// The key passed, if the verifier knows it.
     known_key: Option<u64>,
+    /// The kernel structure passed.
+    object: Option<Object>,
     /// The reference that an argument carries.
     reference: Option<RefId>,
     /// The register whose reference the call releases.

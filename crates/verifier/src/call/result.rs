@@ -37,10 +37,12 @@ impl Walk<'_> {
                 let size = told.alloc_size.unwrap_or(0);
                 (Pointer::Memory(Memory { record: true, ..Memory::of(size) }), nullable)
             }
-            Ret::Btf { name, nullable } if is_socket_structure(name) => {
+            Ret::Btf { name, nullable, trusted } => {
                 let ty = ObjectType::Kernel(self.kernel_structure(name)?);
-                (Pointer::Object(Object { ty, flags: Flags::NONE }), nullable)
+                let flags = if trusted { Flags::TRUSTED } else { Flags::NONE };
+                (Pointer::Object(Object { ty, flags }), nullable)
             }
+            Ret::MemOrBtf { nullable } => (self.per_cpu_result(helper, told)?, nullable),
             Ret::DynptrMem { nullable } => {
                 let Some(dynptr) = told.dynptr else {
                     return Err(Fault::Program { kernel: "no dynptr arg found".into() }.into());
@@ -48,7 +50,7 @@ impl Walk<'_> {
                 let slice = self.slice_of(dynptr, told.alloc_size.unwrap_or(0), false);
                 return Ok(if nullable { slice.maybe(self.fresh_id()) } else { slice });
             }
-            Ret::Btf { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
+            Ret::Kptr { .. } => {
                 return Err(Stop::unsupported(format!("the result of `{}`", helper.name)));
             }
         };
@@ -101,20 +103,4 @@ impl Walk<'_> {
         let value = Value::pointer(pointer).maybe(self.fresh_id());
         Ok(if acquires { self.acquired(state, pc, value, Resource::Socket) } else { value })
     }
-}
-
-/// The kernel structures that begin with a `struct sock_common`: they pass as sockets.
-pub(super) fn is_socket_structure(name: &str) -> bool {
-    matches!(
-        name,
-        "tcp_sock"
-            | "tcp6_sock"
-            | "tcp_timewait_sock"
-            | "tcp_request_sock"
-            | "udp6_sock"
-            | "unix_sock"
-            | "mptcp_sock"
-            | "sock"
-            | "sock_common"
-    )
 }

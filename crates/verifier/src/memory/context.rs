@@ -34,6 +34,14 @@ impl Walk<'_> {
         })
     }
 
+    /// Refuses a pointer that has moved by an unknown distance, or back.
+    pub(crate) fn known_offset(&self, reg: Reg, value: &Value) -> Check {
+        if value.off < 0 {
+            return self.constant_offset(reg, value);
+        }
+        self.constant_offset(reg, &Value { off: 0, ..*value })
+    }
+
     /// Refuses a pointer that has moved from where it started.
     pub(crate) fn constant_offset(&self, reg: Reg, value: &Value) -> Check {
         if value.off == 0 && value.scalar.as_constant() == Some(0) {

@@ -3,23 +3,28 @@
 //! [`Walk::access`] decides by the kind of pointer; each kind of memory has a file of its own.
 
 mod context;
+mod field;
+mod map_structure;
 mod map_value;
+mod object;
 mod packet;
 mod region;
 mod socket;
 mod stack;
 
+pub(crate) use field::begins_at;
 pub(crate) use region::MAX_VARIABLE_OFFSET;
 pub(crate) use stack::{MemoryUse, width_of};
 
 use belay_isa::{Pc, Reg, Size};
-use belay_spec::{Access, MapKind};
+use belay_spec::Access;
 
 use crate::fault::{Check, Direction, Fault, Stop};
+use crate::object::Flags;
 use crate::scalar::{Scalar, Tnum};
 use crate::state::State;
 use crate::value::{Ghost, Kind, Pointer, Value};
-use crate::verified::Touch;
+use crate::verified::{Touch, Trust};
 use crate::walk::Walk;
 
 /// What an instruction does to memory.
@@ -81,7 +86,7 @@ impl Walk<'_> {
         if at.aligned {
             self.check_alignment(&base, pointer, at.off, size)?;
         }
-        self.note_touch(at, pointer)?;
+        self.note_touch(at, pointer, action)?;
         let loaded = match pointer {
             Pointer::Stack { frame } => return self.stack_access(state, at, &base, frame, action),
             Pointer::Context => self.context_access(at, &base, action)?,
@@ -115,14 +120,9 @@ impl Walk<'_> {
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
             Pointer::FlowKeys => self.flow_keys_access(at, off, size)?,
             Pointer::Object(object) => {
-                let name = self.type_name_of(object.ty);
-                return Err(Stop::unsupported(format!("fields of `struct {name}`")));
+                self.object_access(state, at.base, &base, object, off, size, action.direction())?
             }
-            Pointer::Map(map) if action.direction() == Direction::Write => {
-                let structure = kernel_structure(self.map(map)?.kind);
-                return Err(Fault::MapWritten { reg: at.base, structure }.into());
-            }
-            Pointer::Map(_) => return Err(Stop::unsupported("fields of `struct bpf_map`")),
+            Pointer::Map(map) => self.map_structure_access(at, map, off, action)?,
             Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::PacketEnd | Pointer::Dynptr(_) => {
                 return Err(self.not_memory(state, at.base, &base));
             }
@@ -172,8 +172,10 @@ impl Walk<'_> {
 
     /// Runners turn a load of a context or socket field into other code than a plain load: one instruction cannot be
     /// both.
-    fn note_touch(&mut self, at: At, pointer: Pointer) -> Check {
+    fn note_touch(&mut self, at: At, pointer: Pointer, action: Action) -> Check {
         let touch = match pointer {
+            Pointer::Memory(_) => Touch::Region,
+            Pointer::Object(object) => Touch::Object(Trust(object.flags)),
             Pointer::Context => Touch::Context(self.hook.context.name),
             Pointer::Socket(kind) => Touch::Socket(kind),
             _ => Touch::Memory,
@@ -182,24 +184,16 @@ impl Walk<'_> {
         match *noted {
             Touch::None => *noted = touch,
             before if before == touch => {}
+            Touch::Memory | Touch::Region if matches!(touch, Touch::Memory | Touch::Region) => {}
+            // A load becomes one that survives bad addresses, if one of its pointers needs that.
+            Touch::Object(_) | Touch::Region
+                if matches!(touch, Touch::Object(_) | Touch::Region) && matches!(action, Action::Load) =>
+            {
+                *noted = Touch::Object(Trust(Flags::UNTRUSTED));
+            }
             _ => return Err(Fault::MixedPointers { reg: at.base }.into()),
         }
         Ok(())
-    }
-}
-
-/// The kernel's structure behind a map of that kind.
-fn kernel_structure(kind: MapKind) -> &'static str {
-    match kind {
-        MapKind::HASH
-        | MapKind::PERCPU_HASH
-        | MapKind::LRU_HASH
-        | MapKind::LRU_PERCPU_HASH
-        | MapKind::HASH_OF_MAPS => "bpf_htab",
-        MapKind::ARRAY | MapKind::PERCPU_ARRAY | MapKind::PROG_ARRAY | MapKind::ARRAY_OF_MAPS => "bpf_array",
-        MapKind::LPM_TRIE => "lpm_trie",
-        MapKind::RINGBUF => "bpf_ringbuf_map",
-        _ => "bpf_map",
     }
 }
 
