@@ -80,11 +80,11 @@ pub enum Fault {
     #[error("{leave} would lead to reference leak")]
     Leak { reference: RefId, acquired_at: Pc, leave: Leave },
     /// A released reference is released again.
-    #[error("R{} type={found} expected={expected}", reg.number())]
-    DoubleRelease { reg: Reg, reference: RefId, found: String, expected: String },
+    #[error("{kernel}")]
+    DoubleRelease { reg: Reg, reference: RefId, kernel: String },
     /// A pointer that may be NULL is used.
-    #[error("R{} type={found} expected={expected}", reg.number())]
-    MaybeNullArgument { reg: Reg, found: String, expected: String, releases: bool },
+    #[error("{kernel}")]
+    MaybeNullArgument { reg: Reg, found: String, releases: bool, kernel: String },
     /// A pointer that may be NULL is followed.
     #[error("R{} invalid mem access '{found}'", reg.number())]
     MaybeNullAccess { reg: Reg, found: String },
@@ -92,8 +92,8 @@ pub enum Fault {
     #[error("{kernel}")]
     UseAfter { reg: Reg, ghost: Ghost, kernel: String },
     /// A borrowed pointer is passed to a releasing call.
-    #[error("R{} must be referenced when passed to release function", reg.number())]
-    NotOwned { reg: Reg, found: String },
+    #[error("{kernel}")]
+    NotOwned { reg: Reg, found: String, kernel: String },
     /// Arithmetic on a pointer that allows none.
     #[error("R{} pointer arithmetic on {found} prohibited", reg.number())]
     PointerArithmetic { reg: Reg, found: String },
@@ -251,6 +251,18 @@ pub enum Fault {
     /// An argument is not what the type of a global function says.
     #[error("{kernel}")]
     GlobalArgument { reg: Reg, kernel: String },
+    /// The kernel function is not for this hook.
+    #[error("{kernel}")]
+    KfuncNotAllowed { kernel: String },
+    /// The kernel function may sleep, the program may not.
+    #[error("{kernel}")]
+    KfuncSleeps { kernel: String },
+    /// An argument is not what the type of a kernel function says.
+    #[error("{kernel}")]
+    KfuncArgument { reg: Reg, kernel: String },
+    /// A section (RCU, preemption) is not closed, not opened, or does not allow the call.
+    #[error("{kernel}")]
+    Section { kernel: String },
     /// A map of the wrong kind.
     #[error("cannot pass map_type {kind} into func {name}#{id}")]
     MapKind { kind: u32, name: &'static str, id: u32 },
@@ -354,6 +366,7 @@ impl Fault {
             Fault::TwoReferences { .. } => "S0115",
             Fault::DynptrOverwritten { .. } => "S0116",
             Fault::DynptrNotOwned { .. } => "S0107",
+            Fault::Section { .. } => "S0117",
 
             Fault::ObjectField { .. } => "T0701",
             Fault::ObjectReadOnly { .. } => "T0702",
@@ -381,9 +394,13 @@ impl Fault {
             Fault::MixedPointers { .. } => "M0215",
             Fault::ObjectBytes { .. } => "M0216",
 
-            Fault::UnknownHelper { .. } | Fault::HelperNotAllowed { .. } => "C0401",
-            Fault::HelperGpl { .. } | Fault::HelperSleeps { .. } => "C0402",
-            Fault::ArgumentType { .. } | Fault::GlobalArgument { .. } => "C0403",
+            Fault::UnknownHelper { .. } | Fault::HelperNotAllowed { .. } | Fault::KfuncNotAllowed { .. } => {
+                "C0401"
+            }
+            Fault::HelperGpl { .. } | Fault::HelperSleeps { .. } | Fault::KfuncSleeps { .. } => "C0402",
+            Fault::ArgumentType { .. } | Fault::GlobalArgument { .. } | Fault::KfuncArgument { .. } => {
+                "C0403"
+            }
             Fault::ArgumentSize { .. } | Fault::ArgumentNotConstant { .. } => "C0404",
             Fault::NoObject { misplaced: Some(_), .. }
             | Fault::NoRoomForObject { misplaced: Some(_), .. } => "M0217",

@@ -1,7 +1,5 @@
 //! The kernel's own types, for programs that meet kernel structures.
 
-use std::sync::{Arc, OnceLock};
-
 use belay_object::btf::{Btf, Kind, TypeId};
 
 use crate::fault::{Check, Stop};
@@ -11,17 +9,13 @@ use crate::walk::Walk;
 
 impl<'p> Walk<'p> {
     /// The types of the kernel that the program is judged for.
-    pub(crate) fn kernel_types(&self) -> Check<&'static Btf> {
-        static RUNNING: OnceLock<Option<Arc<Btf>>> = OnceLock::new();
-        let running = RUNNING.get_or_init(|| Btf::running_kernel().ok());
-        running
-            .as_deref()
-            .ok_or_else(|| Stop::unsupported("kernel structures: the types of that kernel are not known"))
+    pub(crate) fn kernel_types(&self) -> &'p Btf {
+        self.kernel.btf()
     }
 
     /// The kernel structure of that name.
     pub(crate) fn kernel_structure(&self, name: &str) -> Check<TypeId> {
-        let types = self.kernel_types()?;
+        let types = self.kernel_types();
         let is_structure = |id: &TypeId| matches!(types.get(*id).kind, Kind::Struct { .. });
         let found = types.by_essential_name(name).find(is_structure);
         found.ok_or_else(|| Stop::unsupported(format!("`struct {name}`, which that kernel does not have")))
@@ -37,17 +31,8 @@ impl<'p> Walk<'p> {
     /// The types that an object's type is one of.
     pub(crate) fn types_of(&self, ty: ObjectType) -> Check<&'p Btf> {
         match ty {
-            ObjectType::Kernel(_) => self.kernel_types(),
+            ObjectType::Kernel(_) => Ok(self.kernel_types()),
             ObjectType::Program(_) => self.btf.ok_or_else(|| Stop::unsupported("objects without types")),
-        }
-    }
-
-    /// The name of an object's type.
-    #[allow(dead_code, reason = "the calls that give one come one by one")]
-    pub(crate) fn type_name_of(&self, ty: ObjectType) -> &str {
-        match ty {
-            ObjectType::Kernel(id) => self.kernel_types().map_or("", |types| types.name(id)),
-            ObjectType::Program(id) => self.btf.map_or("", |types| types.name(id)),
         }
     }
 }

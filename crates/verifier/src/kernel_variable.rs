@@ -28,7 +28,7 @@ impl Walk<'_> {
     }
 
     fn typed_variable(&self, symbol: &Extern) -> Check<Value> {
-        let types = self.kernel_types()?;
+        let types = self.kernel_types();
         let name = symbol.kernel_name();
         let Some(variable) = types.find(name, |kind| matches!(kind, Kind::Var { .. })) else {
             if symbol.weak {
@@ -55,7 +55,7 @@ impl Walk<'_> {
     }
 
     fn is_per_cpu(&self, variable: TypeId) -> Check<bool> {
-        let types = self.kernel_types()?;
+        let types = self.kernel_types();
         let Some(section) = types.find_section(PER_CPU_SECTION) else { return Ok(false) };
         let Kind::Section { vars, .. } = types.get(section).kind else { return Ok(false) };
         Ok(vars.iter().any(|entry| entry.ty == variable))

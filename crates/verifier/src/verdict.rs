@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use belay_isa::Pc;
 use belay_object::{Attach, MapDef, Object, Program};
+use belay_profile::KernelProfile;
 use belay_spec::Release;
 
 use crate::explore::{Failure, Stats, explore};
@@ -108,6 +109,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         release: options.release,
         gpl_compatible: is_gpl_compatible(&object.license),
         btf: object.btf.as_deref(),
+        kernel: KernelProfile::builtin(options.release),
     };
     let mut walk = Walk::new(subject);
     let mut stats = Stats::default();

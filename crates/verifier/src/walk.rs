@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Size, Src, Width};
 use belay_object::btf::Btf;
 use belay_object::{Extern, MapDef, Program};
+use belay_profile::KernelProfile;
 use belay_spec::{Hook, Release, ReturnRange, Rule};
 
 use crate::branch::Ways;
@@ -55,6 +56,8 @@ pub(crate) struct Subject<'p> {
     pub(crate) gpl_compatible: bool,
     /// The object's types.
     pub(crate) btf: Option<&'p Btf>,
+    /// The kernel whose types and functions the program meets.
+    pub(crate) kernel: &'p KernelProfile,
 }
 
 /// What all paths of one program share.
@@ -218,9 +221,7 @@ impl<'p> Walk<'p> {
                 self.check_return(state)?;
                 return Ok(Next::End);
             }
-            Insn::Call(CallTarget::Kfunc { .. }) => {
-                return Err(Stop::unsupported("kernel functions (kfuncs)"));
-            }
+            Insn::Call(CallTarget::Kfunc { id, btf }) => return self.call_kfunc(state, pc, id, btf),
             Insn::CallX { .. } => {
                 return Err(Fault::Decode { at: pc, kernel: "unknown opcode 8d".into() }.into());
             }

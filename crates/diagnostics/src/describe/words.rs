@@ -427,6 +427,38 @@ impl Case<'_> {
                     Some("pass what its parameter is declared to be, or declare the function `static`"),
                 )
             }
+            Fault::KfuncNotAllowed { .. } => {
+                let hook = self.hook.map_or("this hook", |hook| hook.name);
+                let callee = self.callee_name(pc);
+                self.say_at(pc, &callee, "called here", format!("`{callee}` cannot be called at `{hook}`"), None)
+            }
+            Fault::KfuncSleeps { .. } => {
+                let callee = self.callee_name(pc);
+                self.say_at(
+                    pc,
+                    &callee,
+                    "called here",
+                    format!("`{callee}` may sleep, and this program may not"),
+                    Some("load the program as sleepable (a section that ends in `.s`)"),
+                )
+            }
+            Fault::KfuncArgument { reg, .. } => {
+                self.from(*reg, "the value came from here");
+                let callee = self.callee_name(pc);
+                self.say_at(
+                    pc,
+                    &callee,
+                    "called here",
+                    format!("`{reg}` is not what `{callee}` takes"),
+                    Some("the kernel's line below says what is missing"),
+                )
+            }
+            Fault::Section { .. } => self.say(
+                pc,
+                "here",
+                "a section (RCU, preemption) is open where it may not be, or not open where it must be".into(),
+                Some("open and close it on every path, and do nothing inside that leaves the program or sleeps"),
+            ),
             Fault::PacketLoadHook => self.say(
                 pc,
                 "here",

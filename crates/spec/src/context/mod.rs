@@ -48,7 +48,28 @@ pub(crate) struct Cell {
     write: Widths,
 }
 
+/// The kernel's own structures behind the contexts, by the name that programs know.
+const KERNEL_STRUCTURES: &[(&str, &str)] = &[
+    ("__sk_buff", "sk_buff"),
+    ("xdp_md", "xdp_buff"),
+    ("bpf_sock", "sock"),
+    ("bpf_sock_addr", "bpf_sock_addr_kern"),
+    ("bpf_sock_ops", "bpf_sock_ops_kern"),
+    ("sk_msg_md", "sk_msg"),
+    ("bpf_perf_event_data", "bpf_perf_event_data_kern"),
+    ("bpf_cgroup_dev_ctx", "bpf_cgroup_dev_ctx"),
+    ("bpf_sysctl", "bpf_sysctl_kern"),
+    ("bpf_sockopt", "bpf_sockopt_kern"),
+    ("sk_reuseport_md", "sk_reuseport_kern"),
+    ("bpf_sk_lookup", "bpf_sk_lookup_kern"),
+];
+
 impl Context {
+    /// The kernel's structure that the context stands for: what `bpf_cast_to_kern_ctx` gives.
+    pub fn kernel_structure(&self) -> Option<&'static str> {
+        KERNEL_STRUCTURES.iter().find(|(name, _)| *name == self.name).map(|(_, kernel)| *kernel)
+    }
+
     /// The field that covers the byte at `off`.
     pub fn field_at(&self, off: i32) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.covers(off))

@@ -62,12 +62,14 @@ impl Walk<'_> {
         let expected = arg.kind.expected(self.release).unwrap_or("scalar").to_string();
         let found = value.type_name();
         if value.nullable && self.matches_kind(arg, &Value { nullable: false, ..*value }) {
-            return Err(Fault::MaybeNullArgument { reg, found, expected, releases: arg.releases }.into());
+            let kernel = Fault::ArgumentType { reg, found: found.clone(), expected }.to_string();
+            return Err(Fault::MaybeNullArgument { reg, found, releases: arg.releases, kernel }.into());
         }
         Err(match (self.lost_ghost(state, value), arg.releases) {
             (Ghost::None, _) => Fault::ArgumentType { reg, found, expected },
             (Ghost::Owner(reference) | Ghost::View(reference), true) => {
-                Fault::DoubleRelease { reg, reference, found, expected }
+                let kernel = Fault::ArgumentType { reg, found, expected }.to_string();
+                Fault::DoubleRelease { reg, reference, kernel }
             }
             (ghost, _) => {
                 let kernel = Fault::ArgumentType { reg, found, expected }.to_string();
@@ -85,7 +87,9 @@ impl Walk<'_> {
         // (The reference of a dynptr stands in its slots.)
         if arg.releases && !matches!(arg.kind, ArgKind::Dynptr { .. }) {
             if value.reference.is_none() && !value.is_null() {
-                return Err(Fault::NotOwned { reg, found: value.type_name() }.into());
+                let n = reg.number();
+                let kernel = format!("R{n} must be referenced when passed to release function");
+                return Err(Fault::NotOwned { reg, found: value.type_name(), kernel }.into());
             }
             told.releases = Some(reg);
         }

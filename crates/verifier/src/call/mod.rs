@@ -6,6 +6,7 @@ mod argument;
 mod callback;
 mod dynptr;
 mod global;
+mod kfunc;
 mod local;
 mod object;
 mod result;
@@ -65,6 +66,9 @@ impl Walk<'_> {
         id: i32,
     ) -> Check<Option<(Pc, Box<State>)>> {
         let helper = self.allowed_helper(id)?;
+        if helper.effects.may_sleep {
+            self.check_may_sleep_here(state, helper.name, helper.id)?;
+        }
         let mut told = Arguments { pc, ..Arguments::default() };
         for (arg, reg) in helper.args.iter().zip(ARGUMENTS) {
             self.check_argument(state, helper, arg, reg, &mut told)?;
@@ -132,7 +136,7 @@ impl Walk<'_> {
             Some(held) => {
                 Err(Fault::Leak { reference: held.id, acquired_at: held.acquired_at, leave }.into())
             }
-            None => Ok(()),
+            None => self.check_sections_closed(state, leave),
         }
     }
 }

@@ -71,7 +71,7 @@ impl Walk<'_> {
     }
 
     /// The pointer, carrying a new obligation. One id for both: a NULL result means that nothing was acquired.
-    fn acquired(&mut self, state: &mut State, pc: Pc, value: Value, resource: Resource) -> Value {
+    pub(super) fn acquired(&mut self, state: &mut State, pc: Pc, value: Value, resource: Resource) -> Value {
         let id = self.fresh_id();
         state.references.acquire(RefId(id), resource, pc);
         Value { reference: Some(RefId(id)), id, ..value }

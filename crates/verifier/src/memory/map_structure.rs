@@ -30,7 +30,7 @@ impl Walk<'_> {
         if action.direction() == Direction::Write {
             return Err(Fault::MapWritten { reg, structure }.into());
         }
-        let types = self.kernel_types()?;
+        let types = self.kernel_types();
         match field_at(types, self.kernel_structure(structure)?, off, at.size.bytes(), true) {
             Err(kernel) => Err(Fault::ObjectField { reg, kernel }.into()),
             Ok(Field::Number) => Ok(Value::unknown()),

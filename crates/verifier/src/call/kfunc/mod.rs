@@ -1,0 +1,86 @@
+//! Calls of kernel functions: their arguments by the kernel's own types, what they acquire and release by their flags,
+//! and the few meanings that Linux keys by function by their role.
+//!
+//! Nothing here asks for a function by name: flags and roles are data in `belay-spec`, signatures are the kernel's.
+
+mod argument;
+mod callee;
+mod kind;
+mod object;
+mod result;
+mod section;
+
+use belay_isa::{Pc, Reg};
+use belay_object::btf::TypeId;
+use belay_spec::{KfuncFlags, KfuncRole};
+
+use crate::fault::{Check, Fault, Stop};
+use crate::state::State;
+use crate::value::RefId;
+use crate::walk::{Next, Walk};
+
+use super::{release, scratch_caller_saved};
+use callee::Callee;
+
+/// What the arguments of one call told.
+#[derive(Default)]
+struct Told {
+    /// The constant (`__k`, or the size of a `__szk` pair).
+    constant: Option<u64>,
+    /// The size of the memory that is returned, and whether it is read-only.
+    buffer: Option<(u32, bool)>,
+    /// The reference that an argument carries.
+    reference: Option<RefId>,
+    /// The register whose reference the call releases.
+    releases: Option<Reg>,
+    /// The function that the call calls back.
+    callback: Option<Pc>,
+    /// The context as the kernel's own structure.
+    kernel_context: Option<TypeId>,
+}
+
+impl Walk<'_> {
+    /// `call kfunc`.
+    pub(crate) fn call_kfunc(&mut self, state: &mut State, pc: Pc, id: i32, module: i16) -> Check<Next> {
+        let callee = self.callee(id, module)?;
+        if callee.has(KfuncFlags::SLEEPABLE) && !self.program.sleepable {
+            return Err(Fault::KfuncSleeps {
+                kernel: format!("program must be sleepable to call sleepable kfunc {}", callee.name),
+            }
+            .into());
+        }
+        let told = self.kfunc_arguments(state, pc, &callee)?;
+        self.enter_or_leave_section(state, &callee)?;
+        if let Some(reg) = told.releases {
+            release(state, reg);
+        }
+        match callee.role {
+            KfuncRole::Plain
+            | KfuncRole::KernelContext
+            | KfuncRole::ReadOnlyCast
+            | KfuncRole::RcuLock
+            | KfuncRole::RcuUnlock
+            | KfuncRole::PreemptDisable
+            | KfuncRole::PreemptEnable
+            | KfuncRole::MovesPacket => {}
+            _ => return Err(callee.not_modelled()),
+        }
+        if callee.flags.is_iterator() {
+            return Err(callee.not_modelled());
+        }
+        let result = self.kfunc_result(state, pc, &callee, &told)?;
+        scratch_caller_saved(state);
+        state.set(Reg::R0, result);
+        if callee.role == KfuncRole::MovesPacket {
+            state.take_away_packet_pointers();
+        }
+        Ok(Next::Goto(Pc(pc.0 + 1)))
+    }
+}
+
+impl Callee<'_> {
+    /// No verdict: the verifier does not know what this function does.
+    fn not_modelled(&self) -> Stop {
+        Stop::unsupported(format!("the kernel function `{}`", self.name))
+    }
+}
