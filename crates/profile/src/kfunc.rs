@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use belay_object::btf::{Btf, Kind, TypeId};
-use belay_spec::{Kfunc as Row, KfuncFlags, KfuncRole, KfuncSets, ParamTag, Registration, Release, Resource};
+use belay_spec::{
+    Kfunc as Row, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, ParamTag, Registration, Release, Resource,
+};
 
 use crate::Facts;
 
@@ -21,6 +23,8 @@ pub struct Kfunc {
     /// What it is beyond signature and flags; [`KfuncRole::Unlisted`] if a recorded kernel has a function that the tables
     /// do not.
     pub role: KfuncRole,
+    /// Which programs may call it, of those that its sets admit.
+    pub scope: KfuncScope,
     /// What a call that acquires gives, and what one that releases takes.
     pub resource: Option<Resource>,
 }
@@ -42,9 +46,14 @@ impl Kfunc {
         self.registration.flags
     }
 
-    /// Whether a program of that type may call it.
+    /// Whether a program of that type (`enum bpf_prog_type`) may call it, as far as sets decide.
     pub fn callable_by(&self, release: Release, prog_type: u32) -> bool {
         self.registration.sets.meets(KfuncSets::of_program(release, prog_type))
+    }
+
+    /// Whether a program of that type (`enum bpf_prog_type`) and expected attach type may call it.
+    pub fn callable_at(&self, release: Release, prog_type: u32, attach_type: u32) -> bool {
+        self.callable_by(release, prog_type) && self.scope.holds(prog_type, attach_type)
     }
 
     /// Its parameters.
@@ -121,6 +130,7 @@ fn kfunc(btf: &Btf, name: &str, registration: Registration) -> Option<Kfunc> {
         proto,
         registration,
         role,
+        scope: row.map_or(KfuncScope::All, |row| row.scope),
         resource: row.and_then(|row| row.resource),
     })
 }

@@ -16,7 +16,7 @@ pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
 pub use helper::{Arg, ArgKind, Callback, CallbackArg, Effects, Helper, Resource, Ret, SizeRule};
 pub use hook::{Hook, ReturnRange};
-pub use kfunc::{DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncSets, ParamTag, Registration};
+pub use kfunc::{DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, ParamTag, Registration};
 pub use map::{Element, Entries, MapKind, MapRules, Sizes};
 pub use release::{Release, Rule};
 pub use socket::SockKind;

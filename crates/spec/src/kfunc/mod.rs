@@ -9,12 +9,14 @@
 mod flags;
 mod notation;
 mod role;
+mod scope;
 mod sets;
 mod suffix;
 mod table;
 
 pub use flags::KfuncFlags;
 pub use role::{DynptrSource, KfuncRole};
+pub use scope::KfuncScope;
 pub use sets::KfuncSets;
 pub use suffix::ParamTag;
 
@@ -27,6 +29,8 @@ pub struct Kfunc {
     pub name: &'static str,
     /// What it is to the verifier beyond signature and flags.
     pub role: KfuncRole,
+    /// Which programs may call it, of those that its sets admit.
+    pub scope: KfuncScope,
     /// What a call that acquires gives, and what one that releases takes.
     pub resource: Option<Resource>,
     /// By [`Release::ALL`]: how the release registers it, if it has it.

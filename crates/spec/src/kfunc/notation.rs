@@ -1,6 +1,6 @@
 //! The words in which the table of kernel functions is written.
 
-use super::{Kfunc, KfuncFlags, KfuncRole, KfuncSets, Registration};
+use super::{Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, Registration};
 use crate::{Release, Resource};
 
 /// One row: registered alike in each release from `since` on.
@@ -11,7 +11,7 @@ pub(super) const fn k(name: &'static str, since: Release, flags: KfuncFlags, set
         Release::V6_12 => [None, registered, registered],
         Release::V6_18 => [None, None, registered],
     };
-    Kfunc { name, role: KfuncRole::Plain, resource: None, registered }
+    Kfunc { name, role: KfuncRole::Plain, scope: KfuncScope::All, resource: None, registered }
 }
 
 impl Kfunc {
@@ -30,6 +30,12 @@ impl Kfunc {
     /// What it is beyond signature and flags.
     pub(super) const fn role(mut self, role: KfuncRole) -> Kfunc {
         self.role = role;
+        self
+    }
+
+    /// Only some programs of its sets may call it.
+    pub(super) const fn only_in(mut self, scope: KfuncScope) -> Kfunc {
+        self.scope = scope;
         self
     }
 

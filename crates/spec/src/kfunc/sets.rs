@@ -78,17 +78,20 @@ impl KfuncSets {
         KfuncSets::NAMES.iter().filter(move |(set, _)| self.meets(*set)).map(|(_, name)| *name)
     }
 
-    /// The sets that programs of a type (`enum bpf_prog_type`) draw from.
+    /// The sets that programs of a type (`enum bpf_prog_type`) draw from (measured in each release).
     pub fn of_program(release: Release, prog_type: u32) -> KfuncSets {
-        let _ = release;
         let own = match prog_type {
             1 => KfuncSets::SOCKET_FILTER,
             2 => KfuncSets::KPROBE,
             3 => KfuncSets::TC,
             4 => KfuncSets::SCHED_ACT,
-            5 | 7 | 26 | 29 => KfuncSets::TRACING,
+            // 6.1 leaves tracepoints and perf events out.
+            5 | 7 if release > Release::V6_1 => KfuncSets::TRACING,
+            26 | 29 => KfuncSets::TRACING,
             6 => KfuncSets::XDP,
-            8 | 9 | 13 | 15 | 18 | 23 | 25 => KfuncSets::CGROUP,
+            // `sock_ops` joined the others after 6.12.
+            13 if release > Release::V6_12 => KfuncSets::CGROUP,
+            8 | 9 | 15 | 18 | 23 | 25 => KfuncSets::CGROUP,
             10..=12 | 19 => KfuncSets::LWT,
             14 => KfuncSets::SK_SKB,
             27 => KfuncSets::STRUCT_OPS,

@@ -5,10 +5,11 @@
 //! the last has the same registration there.
 
 use super::notation::k;
-use super::{DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncSets};
+use super::{DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets};
 use crate::Release::{V6_1, V6_12, V6_18};
 use crate::Resource;
 use KfuncRole::*;
+use KfuncScope::*;
 
 const NONE: KfuncFlags = KfuncFlags::NONE;
 const ACQUIRE: KfuncFlags = KfuncFlags::ACQUIRE;
@@ -124,11 +125,11 @@ pub(super) const KFUNCS: &[Kfunc] = &[
     k("bpf_dynptr_slice", V6_12, RET_NULL, COMMON).role(DynptrSlice { writable: false }),
     k("bpf_dynptr_slice_rdwr", V6_12, RET_NULL, COMMON).role(DynptrSlice { writable: true }),
     k("bpf_fentry_test1", V6_12, SLEEPS, FMODRET),
-    k("bpf_get_dentry_xattr", V6_12, TRUSTED.or(SLEEPS), TRACING),
-    k("bpf_get_file_xattr", V6_12, TRUSTED.or(SLEEPS), TRACING),
-    k("bpf_get_fsverity_digest", V6_12, TRUSTED, TRACING).not_in(V6_18),
+    k("bpf_get_dentry_xattr", V6_12, TRUSTED.or(SLEEPS), TRACING).only_in(Lsm),
+    k("bpf_get_file_xattr", V6_12, TRUSTED.or(SLEEPS), TRACING).only_in(Lsm),
+    k("bpf_get_fsverity_digest", V6_12, TRUSTED, TRACING).not_in(V6_18).only_in(Lsm),
     k("bpf_get_kmem_cache", V6_18, NONE, COMMON),
-    k("bpf_get_task_exe_file", V6_12, ACQUIRE.or(RET_NULL).or(TRUSTED), TRACING).object("file"),
+    k("bpf_get_task_exe_file", V6_12, ACQUIRE.or(RET_NULL).or(TRUSTED), TRACING).object("file").only_in(Lsm),
     k("bpf_iter_bits_destroy", V6_12, ITER_DESTROY, COMMON).resource(Resource::Iterator),
     k("bpf_iter_bits_new", V6_12, ITER_NEW, COMMON).resource(Resource::Iterator),
     k("bpf_iter_bits_next", V6_12, RET_NULL.or(ITER_NEXT), COMMON).resource(Resource::Iterator),
@@ -194,7 +195,7 @@ pub(super) const KFUNCS: &[Kfunc] = &[
     k("bpf_modify_return_test_tp", V6_12, NONE, COMMON.and(FMODRET)),
     k("bpf_obj_drop_impl", V6_12, RELEASE, GENERIC).role(ObjectDrop { percpu: false }).resource(Resource::LocalObject),
     k("bpf_obj_new_impl", V6_12, ACQUIRE.or(RET_NULL), GENERIC).role(ObjectNew { percpu: false }).resource(Resource::LocalObject),
-    k("bpf_path_d_path", V6_12, TRUSTED, TRACING),
+    k("bpf_path_d_path", V6_12, TRUSTED, TRACING).only_in(Lsm),
     k("bpf_percpu_obj_drop_impl", V6_12, RELEASE, GENERIC).role(ObjectDrop { percpu: true }).resource(Resource::LocalObject),
     k("bpf_percpu_obj_new_impl", V6_12, ACQUIRE.or(RET_NULL), GENERIC).role(ObjectNew { percpu: true }).resource(Resource::LocalObject),
     k("bpf_preempt_disable", V6_12, NONE, COMMON).role(PreemptDisable),
@@ -203,7 +204,7 @@ pub(super) const KFUNCS: &[Kfunc] = &[
     k("bpf_probe_read_kernel_str_dynptr", V6_18, NONE, COMMON),
     k("bpf_probe_read_user_dynptr", V6_18, NONE, COMMON),
     k("bpf_probe_read_user_str_dynptr", V6_18, NONE, COMMON),
-    k("bpf_put_file", V6_12, RELEASE, TRACING).object("file"),
+    k("bpf_put_file", V6_12, RELEASE, TRACING).object("file").only_in(Lsm),
     k("bpf_rbtree_add_impl", V6_12, NONE, GENERIC).role(RbtreeAdd),
     k("bpf_rbtree_first", V6_12, RET_NULL, GENERIC).role(RbtreePeek),
     k("bpf_rbtree_left", V6_18, RET_NULL, GENERIC).role(RbtreeStep),
@@ -214,15 +215,15 @@ pub(super) const KFUNCS: &[Kfunc] = &[
     k("bpf_rcu_read_unlock", V6_12, NONE, COMMON).role(RcuUnlock),
     k("bpf_rdonly_cast", V6_12, FASTCALL, COMMON).at(V6_12, NONE, COMMON).role(ReadOnlyCast),
     k("bpf_refcount_acquire_impl", V6_12, ACQUIRE.or(RET_NULL).or(RCU), GENERIC).role(RefcountAcquire).resource(Resource::LocalObject),
-    k("bpf_remove_dentry_xattr", V6_18, TRUSTED.or(SLEEPS), TRACING).role(DentryXattr),
+    k("bpf_remove_dentry_xattr", V6_18, TRUSTED.or(SLEEPS), TRACING).role(DentryXattr).only_in(Lsm),
     k("bpf_res_spin_lock", V6_18, RET_NULL, COMMON).role(ResilientLock { irq: false }),
     k("bpf_res_spin_lock_irqsave", V6_18, RET_NULL, COMMON).role(ResilientLock { irq: true }),
     k("bpf_res_spin_unlock", V6_18, NONE, COMMON).role(ResilientUnlock { irq: false }),
     k("bpf_res_spin_unlock_irqrestore", V6_18, NONE, COMMON).role(ResilientUnlock { irq: true }),
     k("bpf_send_signal_task", V6_18, TRUSTED, GENERIC),
-    k("bpf_session_cookie", V6_12, NONE, KPROBE).role(SessionCookie),
-    k("bpf_session_is_return", V6_12, NONE, KPROBE).role(SessionIsReturn),
-    k("bpf_set_dentry_xattr", V6_18, TRUSTED.or(SLEEPS), TRACING).role(DentryXattr),
+    k("bpf_session_cookie", V6_12, NONE, KPROBE).role(SessionCookie).only_in(ProbeSessions),
+    k("bpf_session_is_return", V6_12, NONE, KPROBE).role(SessionIsReturn).only_in(ProbeSessions),
+    k("bpf_set_dentry_xattr", V6_18, TRUSTED.or(SLEEPS), TRACING).role(DentryXattr).only_in(Lsm),
     k("bpf_sk_assign_tcp_reqsk", V6_12, TRUSTED, TC),
     k("bpf_skb_ct_alloc", V6_1, ACQUIRE.or(RET_NULL), XDP.and(TC)).object("nf_conn___init"),
     k("bpf_skb_ct_lookup", V6_1, ACQUIRE.or(RET_NULL), XDP.and(TC)).object("nf_conn"),
@@ -231,7 +232,7 @@ pub(super) const KFUNCS: &[Kfunc] = &[
     k("bpf_skb_set_fou_encap", V6_12, NONE, TC).not_in(V6_18),
     k("bpf_skb_set_xfrm_info", V6_12, NONE, TC).not_in(V6_18),
     k("bpf_sock_addr_set_sun_path", V6_12, NONE, CGROUP),
-    k("bpf_sock_destroy", V6_12, TRUSTED, TRACING),
+    k("bpf_sock_destroy", V6_12, TRUSTED, TRACING).only_in(Iterators),
     k("bpf_sock_ops_enable_tx_tstamp", V6_18, TRUSTED, CGROUP),
     k("bpf_strcasecmp", V6_18, NONE, COMMON),
     k("bpf_strchr", V6_18, NONE, COMMON),
@@ -262,9 +263,9 @@ pub(super) const KFUNCS: &[Kfunc] = &[
     k("bpf_xdp_ct_alloc", V6_1, ACQUIRE.or(RET_NULL), XDP.and(TC)).object("nf_conn___init"),
     k("bpf_xdp_ct_lookup", V6_1, ACQUIRE.or(RET_NULL), XDP.and(TC)).object("nf_conn"),
     k("bpf_xdp_get_xfrm_state", V6_12, ACQUIRE.or(RET_NULL), XDP).object("xfrm_state"),
-    k("bpf_xdp_metadata_rx_hash", V6_12, TRUSTED, XDP),
-    k("bpf_xdp_metadata_rx_timestamp", V6_12, TRUSTED, XDP),
-    k("bpf_xdp_metadata_rx_vlan_tag", V6_12, TRUSTED, XDP),
+    k("bpf_xdp_metadata_rx_hash", V6_12, TRUSTED, XDP).only_in(DeviceBound),
+    k("bpf_xdp_metadata_rx_timestamp", V6_12, TRUSTED, XDP).only_in(DeviceBound),
+    k("bpf_xdp_metadata_rx_vlan_tag", V6_12, TRUSTED, XDP).only_in(DeviceBound),
     k("bpf_xdp_pull_data", V6_18, NONE, XDP).role(MovesPacket),
     k("bpf_xdp_xfrm_state_release", V6_12, RELEASE, XDP).object("xfrm_state"),
     k("cgroup_rstat_flush", V6_1, SLEEPS, TRACING).not_in(V6_18),
