@@ -43,8 +43,14 @@ impl Walk<'_> {
                 let what = format!("pointer {} pointer", symbol(op));
                 return Err(Fault::PointerOperator { reg: dst, what }.into());
             }
-            (true, false) => self.pointer_and_number(state, op, width, dst, dst, &left, &right)?,
+            (true, false) => {
+                if let Src::Reg(reg) = src {
+                    self.relies_on(state, reg);
+                }
+                self.pointer_and_number(state, op, width, dst, dst, &left, &right)?
+            }
             (false, true) => {
+                self.relies_on(state, dst);
                 let from = match src {
                     Src::Reg(reg) => reg,
                     Src::Imm(_) => dst,

@@ -4,6 +4,7 @@ use belay_isa::{CmpOp, Reg, Src, Width};
 use belay_spec::SockKind;
 
 use crate::fault::Check;
+use crate::precision::Linked;
 use crate::scalar::{Outcome, Scalar};
 use crate::state::State;
 use crate::value::{Kind, PacketRange, Pointer, Value};
@@ -36,16 +37,20 @@ impl Walk<'_> {
             (false, false) => Scalar::branch(op, width, &left.scalar, &right.scalar),
             _ => decided_pointers(op, width, &left, &right),
         };
-        match outcome {
-            Outcome::Always => return Ok(Ways::One(true)),
-            Outcome::Never => return Ok(Ways::One(false)),
-            Outcome::Unknown => {}
-        }
-        let mut taken = Box::new(state.clone());
         let src_reg = match src {
             Src::Reg(reg) => Some(reg),
             Src::Imm(_) => None,
         };
+        let is_stack = |value: &Value| matches!(value.as_pointer(), Some(Pointer::Stack { .. }));
+        self.notes.stack_operands = (is_stack(&left), src_reg.is_some() && is_stack(&right));
+        if outcome != Outcome::Unknown {
+            for reg in [Some(dst), src_reg].into_iter().flatten() {
+                self.relies_on(state, reg);
+            }
+            return Ok(Ways::One(outcome == Outcome::Always));
+        }
+        self.notes.linked = narrowed_together(state, dst, src_reg);
+        let mut taken = Box::new(state.clone());
         if left.is_scalar() && right.is_scalar() {
             refine_numbers(state, op, width, false, dst, src_reg, &right);
             refine_numbers(&mut taken, op, width, true, dst, src_reg, &right);
@@ -54,6 +59,24 @@ impl Walk<'_> {
         }
         Ok(Ways::Both(taken))
     }
+}
+
+/// The places of the numbers tied to either operand, these included. Those for which there is no room are untied.
+fn narrowed_together(state: &mut State, dst: Reg, src: Option<Reg>) -> Linked {
+    let mut linked = Linked::default();
+    for reg in [src, Some(dst)].into_iter().flatten() {
+        let id = state.reg(reg).id;
+        if !state.reg(reg).is_scalar() || id == 0 {
+            continue;
+        }
+        state.for_each_place(|place, value| {
+            if value.is_scalar() && value.id == id && !linked.push(place) {
+                value.id = 0;
+                value.linked_by_sum = false;
+            }
+        });
+    }
+    linked
 }
 
 /// Narrows both operands, and whatever is tied to them.

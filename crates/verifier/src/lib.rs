@@ -8,10 +8,11 @@
 //! | [`scalar`] | what is known of a number |
 //! | `value`, `state` | what registers, stack and references hold at one point |
 //! | `reference` | what is held, and since when |
-//! | `layout` | the shape of the program: functions, meeting points, live registers |
+//! | `layout` | the shape of the program: functions, meeting points, cycles, live registers |
 //! | `walk`, `alu`, `branch`, `memory`, `call` | what one instruction does, and when it is refused |
 //! | `stack_use` | which stack slots still matter |
-//! | `explore`, `prune` | which paths are walked, and when one may stop |
+//! | `explore`, `kept`, `loops` | which paths are walked, and when one may stop |
+//! | `prune`, `precision` | whether a state covers another; which numbers matter for that |
 //! | `replay` | how a failing path got there |
 #![forbid(unsafe_code)]
 
@@ -20,11 +21,14 @@ mod branch;
 mod call;
 mod explore;
 mod fault;
+mod kept;
 mod kernel_types;
 mod kernel_variable;
 mod layout;
+mod loops;
 mod memory;
 mod object;
+mod precision;
 mod prune;
 mod reference;
 mod replay;

@@ -1,140 +1,186 @@
 //! When a path need not be walked on: another one came here before with a state that allows everything this one
-//! does, and it went well.
+//! does, and it went well. What "allows everything" means, and why numbers without a mark do not matter, is told in
+//! `precision`.
 
-use crate::layout::RegSet;
-use crate::object::StackObject;
-use crate::stack_use::Slots;
-use crate::state::{Byte, Frame, SLOT_SIZE, Slot, State};
-use crate::value::{Kind, PacketRange, Pointer, RefId, Value};
-use crate::walk::Walk;
 use belay_isa::{Pc, Reg};
 
+use crate::layout::Layout;
+use crate::object::StackObject;
+use crate::precision::Places;
+use crate::state::{Byte, Frame, SLOT_SIZE, Slot, State};
+use crate::value::{Kind, PacketRange, Pointer, RefId, Value};
+
 /// How closely two states are compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Compare {
-    /// Whether the old state, all of whose paths have ended, covers the new one: only what they read matters.
-    CoversClosed,
-    /// Whether the old state covers the new one.
+    /// Whether the old state, all of whose paths went well, covers the new one: of the numbers only the marked matter.
     Covers,
+    /// Whether the old state covers the new one, every number counted: its marks are not complete.
+    Within,
     /// Whether they are the same: a loop that changes nothing.
     Same,
 }
 
 /// Ids of the old state and what they are called in the new one. Zero is not tied to anything.
 #[derive(Default)]
-struct Names(Vec<(u32, u32)>);
+struct Names {
+    known: Vec<(Name, Name)>,
+    made_up: u32,
+}
+
+/// An id; the one of numbers at a distance from it has a name of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Name {
+    id: u32,
+    at_distance: bool,
+    made_up: bool,
+}
+
+impl Name {
+    fn of(id: u32) -> Name {
+        Name { id, at_distance: false, made_up: false }
+    }
+}
 
 impl Names {
     /// Whether `old` can be called `new`, consistently.
     fn agree(&mut self, old: u32, new: u32) -> bool {
-        if old == 0 || new == 0 {
-            return old == new;
+        if old == 0 || new == 0 { old == new } else { self.match_up(Name::of(old), Name::of(new)) }
+    }
+
+    /// The same for numbers: a tie that the old state had must be there, one that only the new state has is no harm.
+    fn agree_on_number(&mut self, old: &Value, new: &Value) -> bool {
+        if old.id == 0 {
+            return true;
         }
-        for &(o, n) in &self.0 {
+        let name = |value: &Value| Name { at_distance: value.linked_by_sum, ..Name::of(value.id) };
+        let found = if new.id == 0 {
+            // Tied to nothing, and surely not to another such number.
+            self.made_up += 1;
+            Name { id: self.made_up, at_distance: false, made_up: true }
+        } else {
+            name(new)
+        };
+        let base = |name: Name| Name { at_distance: false, ..name };
+        self.match_up(name(old), found) && (!old.linked_by_sum || self.match_up(base(name(old)), base(found)))
+    }
+
+    fn match_up(&mut self, old: Name, new: Name) -> bool {
+        for &(o, n) in &self.known {
             if o == old || n == new {
                 return o == old && n == new;
             }
         }
-        self.0.push((old, new));
+        self.known.push((old, new));
         true
-    }
-
-    /// The same for numbers: a tie that the old state had must be there, one that only the new state has is no harm.
-    fn agree_on_number(&mut self, old: u32, new: u32) -> bool {
-        old == 0 || new != 0 && self.agree(old, new)
     }
 }
 
-/// Whether `old`, a state before `pc` whose paths went well (or are still walked), covers `new`.
-pub(crate) fn covers(old: &State, new: &State, pc: Pc, walk: &Walk<'_>, compare: Compare) -> bool {
+/// Whether `old`, a state before `pc` with these marks, covers `new`.
+pub(crate) fn covers(
+    layout: &Layout,
+    old: &State,
+    marks: &[Places],
+    new: &State,
+    pc: Pc,
+    compare: Compare,
+) -> bool {
     // What differs most often, and costs least to see, first.
-    if old.frames.len() != new.frames.len()
-        || old.references.held().len() != new.references.held().len()
-        || old.sections != new.sections
+    if old.frames.len() != new.frames.len() || old.sections != new.sections {
+        return false;
+    }
+    if old.frames.iter().zip(&new.frames).any(|(o, n)| o.call_site != n.call_site || o.function != n.function)
     {
         return false;
     }
     let mut names = Names::default();
-    let frames = old.frames.iter().zip(&new.frames).enumerate().all(|(index, (o, n))| {
-        // A caller goes on after its call.
-        let site = new.frames.get(index + 1).and_then(|callee| callee.call_site);
-        let matters = Matters {
-            regs: walk.layout.live(site.map_or(pc, |site| Pc(site.0 + 1))),
-            calling: site.is_some(),
-            slots: match (compare, site) {
-                (Compare::CoversClosed, None) => walk.stack_use.live(pc),
-                (Compare::CoversClosed, Some(site)) => walk.stack_use.live_during_call(site),
-                (Compare::Covers | Compare::Same, _) => Slots::MAX,
-            },
-        };
-        frame_covers(o, n, matters, compare, &mut names)
-    });
-    frames && references_agree(old, new, &mut names)
+    references_agree(old, new, &mut names)
+        && old.frames.iter().zip(&new.frames).enumerate().all(|(index, (o, n))| {
+            // A caller goes on at its call.
+            let at = new.frames.get(index + 1).and_then(|callee| callee.call_site).unwrap_or(pc);
+            let marks = marks.get(index).copied().unwrap_or_default();
+            frame_covers(layout, o, marks, n, at, compare, &mut names)
+        })
 }
 
-/// What of a frame may still be read.
-#[derive(Clone, Copy)]
-struct Matters {
-    regs: RegSet,
-    /// Whether a call is under way: it will set `r0`.
-    calling: bool,
-    slots: Slots,
-}
-
-fn frame_covers(old: &Frame, new: &Frame, matters: Matters, compare: Compare, names: &mut Names) -> bool {
-    if old.function != new.function
-        || old.call_site != new.call_site
-        || old.callbacks_made > new.callbacks_made
-    {
+fn frame_covers(
+    layout: &Layout,
+    old: &Frame,
+    marks: Places,
+    new: &Frame,
+    at: Pc,
+    compare: Compare,
+    names: &mut Names,
+) -> bool {
+    if old.callbacks_made > new.callbacks_made {
         return false;
     }
-    let read_later = |reg: Reg| {
-        compare == Compare::Same || !(matters.calling && reg == Reg::R0) && matters.regs.contains(reg)
-    };
+    let live = layout.live(at);
     let regs = old.regs.iter().all(|(reg, value)| {
-        reg == Reg::FP || !read_later(reg) || value_covers(value, &new.regs[reg], compare, names)
+        reg == Reg::FP
+            || !live.contains(reg)
+            || value_covers(value, marks.has_reg(reg), &new.regs[reg], compare, names)
     });
-    regs && stack_covers(old, new, matters.slots, compare, names)
+    regs && stack_covers(old, marks, new, compare, names)
 }
 
-fn value_covers(old: &Value, new: &Value, compare: Compare, names: &mut Names) -> bool {
-    if compare != Compare::Same && old.kind == Kind::Uninit {
-        return true;
-    }
-    if old.nullable != new.nullable || old.off != new.off && (old.is_pointer() || old.linked_by_sum) {
-        return false;
-    }
-    let same_id = |names: &mut Names| {
-        names.agree(old.id, new.id) && names.agree(reference_id(old.reference), reference_id(new.reference))
-    };
+fn value_covers(old: &Value, marked: bool, new: &Value, compare: Compare, names: &mut Names) -> bool {
     if compare == Compare::Same {
-        return old.kind == new.kind && old.scalar == new.scalar && same_id(names);
+        return is_same(old, new, names);
     }
     match (old.kind, new.kind) {
+        (Kind::Uninit, _) => true,
         (Kind::Scalar, Kind::Scalar) => {
-            old.linked_by_sum == new.linked_by_sum
+            !marked && compare == Compare::Covers
+                || is_tied_alike(old, new)
+                    && names.agree_on_number(old, new)
+                    && new.scalar.is_subset_of(&old.scalar)
+        }
+        (Kind::Pointer(o), Kind::Pointer(n)) if ranges_over_memory(o) => {
+            old.nullable == new.nullable
+                && old.off == new.off
+                && pointer_covers(o, n)
                 && new.scalar.is_subset_of(&old.scalar)
-                && names.agree_on_number(old.id, new.id)
+                && ids_agree(old, new, names)
         }
-        (Kind::Pointer(o), Kind::Pointer(n)) => {
-            pointer_covers(o, n) && new.scalar.is_subset_of(&old.scalar) && same_id(names)
-        }
-        (Kind::StackObject(o), Kind::StackObject(n)) => {
-            object_covers(o, n) && names.agree(reference_id(old.reference), reference_id(new.reference))
-        }
+        (Kind::Pointer(_), Kind::Pointer(_)) => is_same(old, new, names),
         (o, n) => o == n,
     }
 }
 
-/// The same object. How many elements an iterator gave does not matter.
-fn object_covers(old: StackObject, new: StackObject) -> bool {
-    let timeless = |object| match object {
-        StackObject::Iterator { ty, first, drained, .. } => {
-            StackObject::Iterator { ty, first, drained, depth: 0 }
-        }
-        object => object,
-    };
-    timeless(old) == timeless(new)
+fn is_same(old: &Value, new: &Value, names: &mut Names) -> bool {
+    old.kind == new.kind
+        && old.nullable == new.nullable
+        && old.off == new.off
+        && old.scalar == new.scalar
+        && ids_agree(old, new, names)
+}
+
+fn ids_agree(old: &Value, new: &Value, names: &mut Names) -> bool {
+    names.agree(old.id, new.id) && names.agree(reference_id(old.reference), reference_id(new.reference))
+}
+
+/// A number tied at a distance must be so in both, at the same.
+fn is_tied_alike(old: &Value, new: &Value) -> bool {
+    match (old.linked_by_sum, new.linked_by_sum) {
+        (true, true) => old.off == new.off,
+        (true, false) => false,
+        (false, true) => old.id == 0,
+        (false, false) => true,
+    }
+}
+
+/// The pointers whose offset may lie anywhere in what the old one allowed.
+fn ranges_over_memory(pointer: Pointer) -> bool {
+    matches!(
+        pointer,
+        Pointer::MapValue(_)
+            | Pointer::MapKey(_)
+            | Pointer::Memory { .. }
+            | Pointer::TracepointBuffer
+            | Pointer::Packet(_)
+            | Pointer::PacketMeta(_)
+    )
 }
 
 /// The same target; of a packet, at least as many bytes known to be there.
@@ -151,57 +197,88 @@ fn pointer_covers(old: Pointer, new: Pointer) -> bool {
     }
 }
 
-fn stack_covers(old: &Frame, new: &Frame, live: Slots, compare: Compare, names: &mut Names) -> bool {
+fn stack_covers(old: &Frame, marks: Places, new: &Frame, compare: Compare, names: &mut Names) -> bool {
     old.stack.slots().iter().enumerate().all(|(index, slot)| match new.stack.slot(index) {
-        _ if live >> index & 1 == 0 => true,
-        Some(new) => slot_covers(slot, new, compare, names),
-        None => slot.bytes.iter().all(|b| *b == Byte::Uninit || compare != Compare::Same && *b == Byte::Misc),
-    }) && (compare != Compare::Same || old.stack.slots().len() == new.stack.slots().len())
+        Some(new) => slot_covers(slot, marks.has_slot(index), new, compare, names),
+        None if compare == Compare::Same => false,
+        None => slot.bytes.iter().all(|byte| is_anything(*byte)),
+    })
 }
 
-fn slot_covers(old: &Slot, new: &Slot, compare: Compare, names: &mut Names) -> bool {
-    let bytes = old.bytes.iter().zip(&new.bytes).all(|(o, n)| match (o, n) {
-        (o, n) if o == n => true,
-        _ if compare == Compare::Same => false,
-        // Anything may stand where nothing, or anything, was known to stand.
-        (Byte::Uninit | Byte::Misc, _) => true,
-        _ => false,
-    });
-    let spilled = |slot: &Slot| slot.spill_size();
-    let size = spilled(old);
-    if !bytes {
-        return covers_as_number(old, new, compare, names);
-    }
-    if old.bytes.contains(&Byte::Object) {
-        return value_covers(&old.spilled, &new.spilled, compare, names);
-    }
-    size == 0 || size == spilled(new) && value_covers(&old.spilled, &new.spilled, compare, names)
+/// Anything may stand where nothing, or anything, was known to stand.
+fn is_anything(byte: Byte) -> bool {
+    matches!(byte, Byte::Uninit | Byte::Misc)
 }
 
-/// A slot that holds a spilled number of eight bytes may stand for bytes of which nothing is known, and the other way.
-fn covers_as_number(old: &Slot, new: &Slot, compare: Compare, names: &mut Names) -> bool {
-    let as_number = |slot: &Slot| {
-        let spilled = slot.spill_size() == SLOT_SIZE && slot.spilled.is_scalar();
-        let unknown = slot.bytes.iter().all(|b| matches!(b, Byte::Misc | Byte::Uninit));
-        match (spilled, unknown) {
-            (true, _) => Some(slot.spilled),
-            (_, true) => Some(Value::unknown()),
-            _ => None,
+fn slot_covers(old: &Slot, marked: bool, new: &Slot, compare: Compare, names: &mut Names) -> bool {
+    if compare == Compare::Same && old.bytes != new.bytes {
+        return false;
+    }
+    if old.bytes.iter().all(|byte| is_anything(*byte)) {
+        return true;
+    }
+    if let (Kind::StackObject(o), Kind::StackObject(n)) = (old.spilled.kind, new.spilled.kind) {
+        let (o_held, n_held) = (reference_id(old.spilled.reference), reference_id(new.spilled.reference));
+        return object_covers(o, n) && names.agree(o_held, n_held);
+    }
+    if let (Some(old), Some(new)) = (as_number(old), as_number(new)) {
+        return value_covers(&old, marked, &new, compare, names);
+    }
+    old.bytes.iter().zip(&new.bytes).all(|(o, n)| is_anything(*o) || o == n)
+        && (!old.is_spill() || value_covers(&old.spilled, marked, &new.spilled, compare, names))
+}
+
+/// The same object in the same condition; how far an iterator has come does not matter.
+fn object_covers(old: StackObject, new: StackObject) -> bool {
+    let settled = |object: StackObject| match object {
+        StackObject::Iterator { ty, first, drained, depth: _ } => {
+            StackObject::Iterator { ty, first, drained, depth: 0 }
         }
+        object => object,
     };
-    match (as_number(old), as_number(new)) {
-        (Some(old), Some(new)) if compare != Compare::Same => value_covers(&old, &new, compare, names),
-        _ => false,
+    settled(old) == settled(new)
+}
+
+/// A slot with a number of eight bytes, or with bytes of which nothing is known, as that number.
+fn as_number(slot: &Slot) -> Option<Value> {
+    if slot.spill_size() == SLOT_SIZE && slot.spilled.is_scalar() {
+        return Some(slot.spilled);
     }
+    slot.bytes.iter().all(|byte| is_anything(*byte)).then(Value::unknown)
 }
 
 /// The same obligations, in the same order.
 fn references_agree(old: &State, new: &State, names: &mut Names) -> bool {
     let (old, new) = (old.references.held(), new.references.held());
     old.len() == new.len()
-        && old.iter().zip(new).all(|(o, n)| o.resource == n.resource && names.agree(o.id.0, n.id.0))
+        && old.iter().zip(new).all(|(o, n)| names.agree(o.id.0, n.id.0) && o.resource == n.resource)
 }
 
 fn reference_id(reference: Option<RefId>) -> u32 {
     reference.map_or(0, |id| id.0)
+}
+
+/// Whether the running frames are the same to the last id, so that the states may be one turn of an endless loop apart.
+pub(crate) fn may_be_looping(old: &State, new: &State) -> bool {
+    old.frames.len() == new.frames.len()
+        && old.frame().regs.iter().zip(new.frame().regs.iter()).all(|((_, o), (_, n))| {
+            o.kind == n.kind
+                && o.nullable == n.nullable
+                && o.off == n.off
+                && o.scalar == n.scalar
+                && (o.id, o.linked_by_sum, o.reference) == (n.id, n.linked_by_sum, n.reference)
+        })
+}
+
+/// Whether an iterator that both have has come further in one of them: no endless loop.
+pub(crate) fn iterators_moved(old: &State, new: &State) -> bool {
+    let depth = |slot: &Slot| match slot.spilled.kind {
+        Kind::StackObject(StackObject::Iterator { drained: false, depth, .. }) => Some(depth),
+        _ => None,
+    };
+    old.frames.iter().zip(&new.frames).any(|(old, new)| {
+        old.stack.slots().iter().enumerate().any(|(index, slot)| {
+            depth(slot).is_some_and(|before| new.stack.slot(index).and_then(depth) != Some(before))
+        })
+    })
 }

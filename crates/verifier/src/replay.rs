@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use belay_isa::{CallTarget, Insn, Pc};
 use belay_spec::Resource;
 
+use crate::explore::Decision;
 use crate::state::State;
 use crate::value::{Ghost, RefId, Value};
 use crate::walk::{Next, Walk};
@@ -137,7 +138,7 @@ pub(crate) fn replay(
     walk: &mut Walk<'_>,
     mut state: State,
     mut pc: Pc,
-    decisions: &[bool],
+    decisions: &[Decision],
     steps: u64,
 ) -> Replayed {
     let mut decisions = decisions.iter();
@@ -149,9 +150,24 @@ pub(crate) fn replay(
         let at = pc;
         match next {
             Next::End => break,
-            Next::Goto(to) => pc = to,
+            Next::Goto(to) => {
+                pc = to;
+                let returned = matches!(walk.layout.insn(at), Some(Insn::Exit));
+                if returned && walk.layout.calls_back(to) {
+                    forget(&mut state, decisions.next());
+                }
+            }
+            Next::Turn { again: (target, other), on } => {
+                let Some(&Decision::Branch(taken)) = decisions.next() else { break };
+                pc = if taken { target } else { on };
+                if taken {
+                    state = *other;
+                    forget(&mut state, decisions.next());
+                }
+                events.push(Event { pc: at, kind: EventKind::Branched { taken } });
+            }
             Next::Fork { taken: (target, other), fall } => {
-                let Some(&taken) = decisions.next() else { break };
+                let Some(&Decision::Branch(taken)) = decisions.next() else { break };
                 pc = if taken { target } else { fall };
                 if taken {
                     state = *other;
@@ -168,6 +184,13 @@ pub(crate) fn replay(
     }
     tell_return_values(walk, &mut events);
     Replayed { events, path: path.into() }
+}
+
+/// Forgets what the path forgot at a loop's turn.
+fn forget(state: &mut State, decision: Option<&Decision>) {
+    if let Some(Decision::Forget(places)) = decision {
+        state.forget(places);
+    }
 }
 
 /// Reads off two states what the instruction between them did.

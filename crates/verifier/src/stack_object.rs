@@ -106,7 +106,7 @@ impl Walk<'_> {
     /// they are read.
     pub(crate) fn object_at(&mut self, state: &State, pc: Pc, slots: ObjectSlots) -> Option<Vec<Value>> {
         let (min, max) = slots.bytes();
-        self.note_object_read(state, pc, slots.frame, min, max);
+        self.note_object_read(pc, slots.frame, min, max);
         let stack = &state.frames.get(usize::from(slots.frame))?.stack;
         let whole = |index: usize| {
             let slot = stack.slot(index)?;

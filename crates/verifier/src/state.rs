@@ -3,6 +3,7 @@
 use belay_isa::{Pc, Reg};
 use belay_spec::ReturnRange;
 
+use crate::precision::{Place, Places};
 use crate::reference::References;
 use crate::value::{Ghost, Id, Kind, PacketRange, Pointer, RefId, Registers, Value};
 
@@ -39,7 +40,8 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    fn uninit() -> Slot {
+    /// Nothing that was ever written.
+    pub(crate) fn uninit() -> Slot {
         Slot { bytes: [Byte::Uninit; SLOT_SIZE], spilled: Value::uninit() }
     }
 
@@ -165,8 +167,10 @@ pub(crate) struct State {
     pub(crate) references: References,
     /// Which sections are open.
     pub(crate) sections: Sections,
-    /// Whether something was forgotten to make a loop of callbacks converge: a refusal after that proves nothing.
-    pub(crate) widened: bool,
+    /// How often `may_goto` went on with its loop.
+    pub(crate) may_goto_turns: u32,
+    /// How many calls of helpers have called back.
+    pub(crate) callback_turns: u32,
 }
 
 impl State {
@@ -183,7 +187,8 @@ impl State {
             frames: vec![frame],
             references: References::default(),
             sections: Sections::default(),
-            widened: false,
+            may_goto_turns: 0,
+            callback_turns: 0,
         }
     }
 
@@ -228,6 +233,20 @@ impl State {
                 if slot.is_spill() {
                     change(&mut slot.spilled);
                 }
+            }
+        }
+    }
+
+    /// Every value of the state with its place, the running frame first: registers (but the frame pointer), then
+    /// spilled slots.
+    pub(crate) fn for_each_place(&mut self, mut change: impl FnMut(Place, &mut Value)) {
+        for (index, frame) in self.frames.iter_mut().enumerate().rev() {
+            let index = index as u8;
+            for reg in (0..10).filter_map(Reg::new) {
+                change(Place::Reg(index, reg), &mut frame.regs[reg]);
+            }
+            for (slot, held) in frame.stack.slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_spill()) {
+                change(Place::Slot(index, slot as u8), &mut held.spilled);
             }
         }
     }
@@ -307,25 +326,34 @@ impl State {
         });
     }
 
-    /// Forgets every number that changed since an earlier turn of the same loop, so that the loop converges.
-    pub(crate) fn widen_against(&mut self, earlier: &State) {
-        let mut widened = false;
-        let mut widen = |old: &Value, new: &mut Value| {
-            if old.is_scalar() && new.is_scalar() && old.scalar != new.scalar {
-                *new = Value::unknown();
-                widened = true;
+    /// Forgets the numbers at these places, by frame: what they are changes from turn to turn of a loop.
+    pub(crate) fn forget(&mut self, places: &[Places]) {
+        for (frame, places) in self.frames.iter_mut().zip(places) {
+            for reg in (0..=10).filter_map(Reg::new) {
+                if places.has_reg(reg) {
+                    frame.regs[reg] = Value::unknown();
+                }
             }
-        };
-        for (old, new) in earlier.frames.iter().zip(&mut self.frames) {
-            for ((_, old), new) in old.regs.iter().zip(new.regs.iter_mut()) {
-                widen(old, new);
-            }
-            for (old, new) in old.stack.slots.iter().zip(&mut new.stack.slots) {
-                if old.is_spill() && new.is_spill() {
-                    widen(&old.spilled, &mut new.spilled);
+            for (index, slot) in frame.stack.slots.iter_mut().enumerate() {
+                if places.has_slot(index) {
+                    slot.spilled = Value::unknown();
                 }
             }
         }
-        self.widened |= widened;
+    }
+
+    /// Forgets what nothing reads any more: registers of a frame, and slots of its stack.
+    pub(crate) fn clean(&mut self, frame: usize, is_live: impl Fn(Reg) -> bool, slots: u64) {
+        let Some(frame) = self.frames.get_mut(frame) else { return };
+        for reg in (0..=10).filter_map(Reg::new) {
+            if reg != Reg::FP && !is_live(reg) {
+                frame.regs[reg] = Value::uninit();
+            }
+        }
+        for (index, slot) in frame.stack.slots.iter_mut().enumerate() {
+            if slots & 1 << index == 0 {
+                *slot = Slot::uninit();
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! [`Walk`] holds what all paths of a program share. It knows nothing of the order in which paths are explored
 //! (`explore`) nor of how a failure is told (`replay`); both drive it with [`Walk::step`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Size, Src, Width};
 use belay_object::btf::Btf;
@@ -16,6 +16,7 @@ use crate::call::scratch_caller_saved;
 use crate::fault::{Check, Fault, Leave, Stop};
 use crate::layout::Layout;
 use crate::memory::{Action, At};
+use crate::precision::Notes;
 use crate::scalar::Scalar;
 use crate::special_fields::SpecialField;
 use crate::stack_use::StackUse;
@@ -29,6 +30,9 @@ pub(crate) enum Next {
     Goto(Pc),
     /// Two ways: the state given is for `fall`, the one here for `taken`.
     Fork { taken: (Pc, Box<State>), fall: Pc },
+    /// Another turn of a loop that ends by comparison: `again` is walked later, without what changes from turn to turn
+    /// and does not matter; `on` is where the path goes first.
+    Turn { again: (Pc, Box<State>), on: Pc },
     /// The program ends here.
     End,
 }
@@ -69,6 +73,10 @@ pub(crate) struct Walk<'p> {
     pub(crate) stack_depths: Vec<u32>,
     /// What instructions were seen to do with the stack.
     pub(crate) stack_use: StackUse,
+    /// What the instruction that is being walked relies on, and does that a walk back must know.
+    pub(crate) notes: Notes,
+    /// Calls of counted loops that Linux could unfold in place so far.
+    pub(crate) plain_loops: BTreeMap<Pc, bool>,
     /// Global functions that some path calls.
     pub(crate) globals_called: BTreeSet<usize>,
     /// Functions that make tail calls.
@@ -90,6 +98,8 @@ impl<'p> Walk<'p> {
             touches: vec![Touch::None; subject.layout.len()],
             stack_depths: vec![0; subject.layout.functions.len()],
             stack_use: StackUse::new(subject.layout),
+            notes: Notes::default(),
+            plain_loops: BTreeMap::new(),
             globals_called: BTreeSet::new(),
             tail_callers: BTreeSet::new(),
             next_id: 0,
@@ -129,12 +139,36 @@ impl<'p> Walk<'p> {
         if reg == Reg::FP { Err(Fault::FramePointer.into()) } else { Ok(()) }
     }
 
+    /// The number in the register decides whether the program is safe: paths that differ in it are not the same.
+    pub(crate) fn relies_on(&mut self, state: &State, reg: Reg) {
+        if state.reg(reg).is_scalar() {
+            self.notes.regs |= 1 << reg.number();
+        }
+    }
+
+    /// The same for the number spilled to a slot.
+    pub(crate) fn relies_on_slot(&mut self, frame: u8, slot: u8) {
+        self.notes.slot = Some((frame, slot));
+    }
+
     /// Performs the instruction at `pc` on the state.
     pub(crate) fn step(&mut self, state: &mut State, pc: Pc) -> Check<Next> {
+        let depth = state.depth();
+        self.notes = Notes { frame: depth, ..Notes::default() };
+        self.stack_use.begin(self.layout, state);
+        let next = self.perform(state, pc)?;
+        if state.depth() == depth {
+            self.stack_use.finish(pc);
+        } else {
+            self.stack_use.go_elsewhere();
+        }
+        Ok(next)
+    }
+
+    fn perform(&mut self, state: &mut State, pc: Pc) -> Check<Next> {
         let Some(&insn) = self.layout.insn(pc) else {
             return Err(Fault::JumpRange { from: pc, to: i64::from(pc.0) }.into());
         };
-        self.stack_use.note_walked(pc);
         if let Some(kernel) = self.layout.decode_fault(pc) {
             return Err(Fault::Decode { at: pc, kernel: kernel.clone() }.into());
         }
@@ -242,7 +276,12 @@ impl<'p> Walk<'p> {
                 let at = At { pc, base, off: i64::from(off), size, signed: false, aligned: true };
                 self.access(state, at, Action::StoreReg(src))?;
             }
-            Insn::MayGoto { .. } => return Err(Stop::unsupported("`may_goto`")),
+            Insn::MayGoto { off } => {
+                // The loop may be left here, or go on: walked in that order.
+                let mut again = Box::new(state.clone());
+                again.may_goto_turns += 1;
+                return Ok(Next::Turn { again: (Pc(pc.0 + 1), again), on: jump(pc, i64::from(off)) });
+            }
         }
         Ok(Next::Goto(Pc(pc.0 + insn.slots())))
     }
@@ -342,7 +381,7 @@ impl<'p> Walk<'p> {
     }
 
     /// What the program hands back must be what its hook understands.
-    fn check_return(&self, state: &State) -> Check {
+    fn check_return(&mut self, state: &State) -> Check {
         let result = self.readable(state, Reg::R0)?;
         if state.frame().function != 0 {
             // A global function, verified on its own: any number.
@@ -357,7 +396,11 @@ impl<'p> Walk<'p> {
         if returns != ReturnRange::Any && !result.is_scalar() {
             return Err(Fault::ReturnPointer { at: "program exit", found: result.type_name() }.into());
         }
-        self.check_range("program exit", result, returns)
+        let result = *result;
+        if returns != ReturnRange::Any {
+            self.relies_on(state, Reg::R0);
+        }
+        self.check_range("program exit", &result, returns)
     }
 
     /// A number handed back must lie within the range.

@@ -3,7 +3,7 @@
 
 use belay_isa::{Pc, Reg};
 use belay_object::MapDef;
-use belay_spec::{Arg, ArgKind, Helper, SizeRule, SockKind};
+use belay_spec::{Arg, ArgKind, Helper, MapKind, SizeRule, SockKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::memory::{MAX_VARIABLE_OFFSET, MemoryUse};
@@ -30,6 +30,7 @@ impl Walk<'_> {
         }
         if arg.kind == ArgKind::Zero {
             let kernel = format!("{}() doesn't support non-zero flags", helper.short_name());
+            self.relies_on(state, reg);
             return if value.is_null() { Ok(()) } else { Err(Fault::ArgumentSize { reg, kernel }.into()) };
         }
         if is_packet_bytes(&value) && !self.hook.packet_reaches(helper) {
@@ -169,8 +170,7 @@ impl Walk<'_> {
                     return Err(Fault::ArgumentSize { reg, kernel: "invalid zero-sized read".into() }.into());
                 }
                 self.helper_memory(state, told, reg, value, size, MemoryUse::Reads)?;
-                told.known_key = known_bytes(state, value, size);
-                Ok(())
+                self.known_key(state, value, size, told)
             }
             ArgKind::MapValue => {
                 let size = self.argument_map(told)?.value_size;
@@ -207,6 +207,7 @@ impl Walk<'_> {
                     return Err(Fault::ArgumentNotConstant { reg }.into());
                 };
                 // Linux keeps the lower half: a size of 2^32 gives memory of no bytes.
+                self.relies_on(state, reg);
                 told.alloc_size = Some(size as u32);
                 Ok(())
             }
@@ -251,6 +252,7 @@ impl Walk<'_> {
         if umax >= MAX_VARIABLE_OFFSET {
             return refuse(format!("R{n} unbounded memory access, use 'var &= const' or 'if (var < const)'"));
         }
+        self.relies_on(state, reg);
         // The memory is the argument before this one.
         let before = usize::from(n).checked_sub(2);
         let arg = before.and_then(|at| helper.args.get(at)).filter(|arg| is_sized_memory(arg));
@@ -265,6 +267,30 @@ impl Walk<'_> {
             _ => MemoryUse::Changes,
         };
         self.helper_memory(state, told, *memory, &pointer, umax as u32, touch)
+    }
+
+    /// The key, if the verifier knows it and that matters: look-ups in arrays find what surely is there.
+    fn known_key(&mut self, state: &State, value: &Value, size: u32, told: &mut Arguments) -> Check {
+        let in_array = matches!(self.argument_map(told)?.kind, MapKind::ARRAY | MapKind::PERCPU_ARRAY);
+        let Some(Pointer::Stack { frame }) = value.as_pointer().filter(|_| in_array) else { return Ok(()) };
+        let Some(variable) = value.scalar.as_constant() else { return Ok(()) };
+        let off = i64::from(value.off).saturating_add(variable as i64);
+        let Some(stack) = state.frames.get(usize::from(frame)).map(|frame| &frame.stack) else {
+            return Ok(());
+        };
+        if (off..off.saturating_add(i64::from(size))).all(|at| stack.byte(at) == Byte::Zero) {
+            told.known_key = Some(0);
+            return Ok(());
+        }
+        let (index, byte) = Stack::locate(off);
+        let Some(slot) = stack.slot(index) else { return Ok(()) };
+        if byte == 0 && slot.spill_size() == size as usize {
+            told.known_key = slot.spilled.as_constant();
+            if told.known_key.is_some() {
+                self.relies_on_slot(frame, index as u8);
+            }
+        }
+        Ok(())
     }
 
     /// Memory that a helper reads or writes.
@@ -309,20 +335,6 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// The number that lies in memory, when the verifier knows it: a constant spilled to the stack.
-fn known_bytes(state: &State, value: &Value, size: u32) -> Option<u64> {
-    let Some(Pointer::Stack { frame }) = value.as_pointer() else { return None };
-    let off = i64::from(value.off).checked_add(value.scalar.as_constant()? as i64)?;
-    let stack = &state.frames.get(usize::from(frame))?.stack;
-    let (index, byte) = Stack::locate(off);
-    let slot = stack.slot(index)?;
-    if byte == 0 && slot.spill_size() == size as usize {
-        return slot.spilled.as_constant();
-    }
-    let zero = (off..off + i64::from(size)).all(|at| stack.byte(at) == Byte::Zero);
-    zero.then_some(0)
 }
 
 fn is_packet_bytes(value: &Value) -> bool {

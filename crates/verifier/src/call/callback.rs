@@ -33,6 +33,9 @@ impl Walk<'_> {
         };
         // A counted loop makes at most as many turns as its first argument says.
         let counted = helper.args.first().is_some_and(|arg| arg.kind == ArgKind::Scalar);
+        if counted {
+            self.rely_on_loop(state, pc);
+        }
         let made = std::mem::take(&mut state.frame_mut().callbacks_made);
         if counted && u64::from(made) >= state.reg(ARGUMENTS[0]).scalar.umax() {
             return Ok(None);
@@ -42,6 +45,7 @@ impl Walk<'_> {
         }
         let mut inside = Box::new(state.clone());
         inside.frame_mut().callbacks_made = made + 1;
+        inside.callback_turns += 1;
         let mut frame = Frame::new(function, Some(pc), state.frames.len() as u8);
         frame.callback = Some(callback.returns);
         for (reg, arg) in ARGUMENTS.into_iter().zip(callback.args) {
@@ -49,6 +53,17 @@ impl Walk<'_> {
         }
         inside.frames.push(frame);
         Ok(Some((entry, inside)))
+    }
+
+    /// How often the loop turns decides what happens. That its flags are zero, too: Linux then unfolds the call (and
+    /// gives that up for a call that was once seen with others).
+    fn rely_on_loop(&mut self, state: &State, pc: Pc) {
+        self.relies_on(state, ARGUMENTS[0]);
+        let plain = self.plain_loops.entry(pc).or_insert(true);
+        *plain &= state.reg(ARGUMENTS[3]).is_null();
+        if *plain {
+            self.relies_on(state, ARGUMENTS[3]);
+        }
     }
 
     fn callback_argument(&mut self, helper: &Helper, arg: &CallbackArg, told: &Arguments) -> Check<Value> {
@@ -69,13 +84,14 @@ impl Walk<'_> {
     }
 
     /// `exit` of a function that a helper called: checks what it returns; the helper's call is next.
-    pub(super) fn return_to_helper(&mut self, result: &Value, returns: ReturnRange) -> Check {
+    pub(super) fn return_to_helper(&mut self, state: &State, result: &Value, returns: ReturnRange) -> Check {
         if !result.is_init() {
             return Err(Fault::Unreadable { reg: belay_isa::Reg::R0 }.into());
         }
         if !result.is_scalar() {
             return Err(Fault::Program { kernel: "R0 not a scalar value".into() }.into());
         }
+        self.relies_on(state, belay_isa::Reg::R0);
         self.check_range("callback return", result, returns)
     }
 }

@@ -42,7 +42,7 @@ impl Walk<'_> {
         }
         let callback = state.frame().callback;
         if let Some(returns) = callback {
-            self.return_to_helper(&result, returns)?;
+            self.return_to_helper(state, &result, returns)?;
         }
         let gone = state.depth() as u8;
         let site = state.frame().call_site.unwrap_or_default();

@@ -85,6 +85,7 @@ impl Walk<'_> {
         if helper.effects.tail_call {
             self.check_nothing_held(state, Leave::TailCall)?;
             self.tail_callers.insert(state.frame().function);
+            self.rely_on_index(state, &told)?;
         }
         let called_back = match helper.callback() {
             Some(callback) => self.call_back(state, pc, helper, callback, &told)?,
@@ -99,6 +100,16 @@ impl Walk<'_> {
             state.take_away_packet_pointers();
         }
         Ok(called_back)
+    }
+
+    /// A tail call by a known index becomes a jump to a known program.
+    fn rely_on_index(&mut self, state: &State, told: &Arguments) -> Check {
+        let Some(map) = told.map else { return Ok(()) };
+        let most = u64::from(self.map(map)?.max_entries);
+        if state.reg(Reg::R3).as_constant().is_some_and(|index| index < most) {
+            self.relies_on(state, Reg::R3);
+        }
+        Ok(())
     }
 
     fn allowed_helper(&self, id: i32) -> Check<&'static Helper> {

@@ -39,7 +39,10 @@ impl Walk<'_> {
         self.check_alignment(base, Pointer::Stack { frame }, at.off, size)?;
         let span = self.stack_span(at.base, base, off, size, action.direction())?;
         self.grow_stack(state, frame, span.min);
-        self.note_stack_use(state, at.pc, frame, span, action.direction());
+        match action {
+            Action::Load => self.note_read(at.pc, frame, span),
+            Action::Update | Action::StoreReg(_) | Action::StoreImm(_) => self.note_filled(frame, span),
+        }
         match action {
             Action::Load => {
                 let n = at.base.number();
@@ -103,23 +106,21 @@ impl Walk<'_> {
         Ok(span)
     }
 
-    /// Notes which slots the instruction touches, for the frame that they belong to.
-    fn note_stack_use(&mut self, state: &State, pc: Pc, frame: u8, span: Span, direction: Direction) {
-        // For a caller's stack the instruction is the call that is under way.
-        let callee = state.frames.get(usize::from(frame) + 1);
-        let at = callee.and_then(|callee| callee.call_site).unwrap_or(pc);
-        match direction {
-            Direction::Read => self.stack_use.note_read(at, slots_of(span.min, span.max)),
-            Direction::Write => {
-                let surely = callee.is_none() && span.fixed;
-                self.stack_use.note_filled(at, if surely { slots_filled(span.min, span.max) } else { 0 });
-            }
+    /// The instruction may read any of the bytes.
+    fn note_read(&mut self, pc: Pc, frame: u8, span: Span) {
+        self.stack_use.note_read(pc, usize::from(frame), slots_of(span.min, span.max));
+    }
+
+    /// The instruction fills the bytes, if it is known which.
+    fn note_filled(&mut self, frame: u8, span: Span) {
+        if span.fixed {
+            self.stack_use.note_filled(usize::from(frame), slots_filled(span.min, span.max));
         }
     }
 
     /// Notes that the instruction reads the bytes of an object, `min .. max` of that frame.
-    pub(crate) fn note_object_read(&mut self, state: &State, pc: Pc, frame: u8, min: i64, max: i64) {
-        self.note_stack_use(state, pc, frame, Span { min, max, fixed: true }, Direction::Read);
+    pub(crate) fn note_object_read(&mut self, pc: Pc, frame: u8, min: i64, max: i64) {
+        self.note_read(pc, frame, Span { min, max, fixed: true });
     }
 
     /// Makes the bytes exist and notes how deep the function's stack gets.
@@ -137,6 +138,7 @@ impl Walk<'_> {
             return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(size) });
         }
         let (index, byte) = Stack::locate(span.min);
+        let spill = Some((frame, index as u8));
         let bytes = size.bytes() as usize;
         let slot = stack.slot_mut(index);
         if !slot.is_spill() {
@@ -145,6 +147,7 @@ impl Walk<'_> {
         }
         let filled = slot.spill_size();
         if bytes == SLOT_SIZE && filled == SLOT_SIZE {
+            self.notes.spill = spill;
             self.link_before_copy(&mut slot.spilled);
             return Ok(slot.spilled);
         }
@@ -152,6 +155,7 @@ impl Walk<'_> {
             return Err(Fault::FillSize.into());
         }
         if byte == 0 && bytes <= filled {
+            self.notes.spill = spill;
             if bytes == 4 && filled == 4 && width_of(&slot.spilled.scalar) <= 32 {
                 self.link_before_copy(&mut slot.spilled);
             }
@@ -166,9 +170,15 @@ impl Walk<'_> {
         }
         let read = &slot.bytes[byte..(byte + bytes).min(SLOT_SIZE)];
         let spilled_zero = slot.spilled.is_null();
-        let zero =
-            read.iter().all(|b| *b == Byte::Spill) && spilled_zero || read.iter().all(|b| *b == Byte::Zero);
-        Ok(if zero { Value::constant(0) } else { super::unknown_of(size) })
+        let of_spill = read.iter().all(|b| *b == Byte::Spill) && spilled_zero;
+        if of_spill {
+            self.notes.spill = spill;
+        }
+        Ok(if of_spill || read.iter().all(|b| *b == Byte::Zero) {
+            Value::constant(0)
+        } else {
+            super::unknown_of(size)
+        })
     }
 
     fn store_to_stack(
@@ -200,17 +210,36 @@ impl Walk<'_> {
             Source::Constant(imm) => Value::constant(i64::from(imm) as u64),
         };
         if !span.fixed {
+            if value.is_null() && self.has_zero_byte(state, frame, span) {
+                self.relies_on_source(state, source);
+            }
             self.store_bytes(state, frame, span, Some(&value));
             return Ok(());
         }
         let (index, byte) = Stack::locate(span.min);
         if byte == 0 && (value.is_pointer() || value.is_scalar()) {
+            self.notes.spill = Some((frame, index as u8));
             let slot = state.frames[usize::from(frame)].stack.slot_mut(index);
             spill(slot, value, size);
         } else {
+            // That bytes are zero is remembered without a way back to where it came from.
+            if value.is_null() {
+                self.relies_on_source(state, source);
+            }
             self.store_bytes(state, frame, span, Some(&value));
         }
         Ok(())
+    }
+
+    fn relies_on_source(&mut self, state: &State, source: Source) {
+        if let Source::Register(reg) = source {
+            self.relies_on(state, reg);
+        }
+    }
+
+    fn has_zero_byte(&self, state: &State, frame: u8, span: Span) -> bool {
+        let stack = &state.frames[usize::from(frame)].stack;
+        (span.min..span.max).any(|off| is_zero_byte(stack, off))
     }
 
     /// Stores without keeping the value: each byte becomes zero or anything. Of a variable offset every byte in reach
@@ -257,8 +286,8 @@ impl Walk<'_> {
         let direction = touch.direction();
         let span = self.stack_span(reg, base, i64::from(base.off), size, direction)?;
         self.grow_stack(state, frame, span.min);
-        if direction == Direction::Read {
-            self.note_stack_use(state, pc, frame, span, direction);
+        if touch != MemoryUse::Fills || !span.fixed {
+            self.note_read(pc, frame, span);
         }
         if touch == MemoryUse::Fills && span.fixed {
             self.spare_dynptrs(state, frame, span.min, span.max)?;

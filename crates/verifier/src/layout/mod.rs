@@ -4,14 +4,22 @@
 //! What is refused here needs no path: an instruction that does not decode, a jump that leaves its function, code
 //! that nothing reaches (Linux checks the same before its own walk).
 
+mod cycles;
+mod points;
+mod registers;
+
+pub(crate) use cycles::CycleId;
+pub(crate) use points::Turn;
+pub(crate) use registers::RegSet;
+
 use std::collections::BTreeMap;
 
-use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Reg, Slot, Src, decode};
+use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot, decode};
 use belay_object::Program;
 use belay_object::btf::TypeId;
-use belay_spec::Helper;
 
 use crate::fault::{Check, Fault, Stop};
+use points::Point;
 
 /// A function of the program.
 #[derive(Debug, Clone)]
@@ -28,32 +36,6 @@ pub(crate) struct Function {
     pub(crate) btf_func: Option<TypeId>,
 }
 
-/// A set of registers, bit n for `rn`.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct RegSet(u16);
-
-impl RegSet {
-    const ARGUMENTS: RegSet = RegSet(0b11_1110);
-    const CALLER_SAVED: RegSet = RegSet(0b11_1111);
-
-    fn of(regs: impl IntoIterator<Item = Reg>) -> RegSet {
-        RegSet(regs.into_iter().fold(0, |set, r| set | 1 << r.number()))
-    }
-
-    fn union(self, other: RegSet) -> RegSet {
-        RegSet(self.0 | other.0)
-    }
-
-    fn without(self, other: RegSet) -> RegSet {
-        RegSet(self.0 & !other.0)
-    }
-
-    /// Whether it holds the register.
-    pub(crate) fn contains(self, reg: Reg) -> bool {
-        self.0 & 1 << reg.number() != 0
-    }
-}
-
 /// Stands where an instruction does not decode: for the shape of the program it just goes on.
 const GOES_ON: Insn = Insn::Ja { off: 0 };
 
@@ -64,7 +46,8 @@ pub(crate) struct Layout {
     faults: BTreeMap<u32, String>,
     /// Functions by ascending start; the first is the entry.
     pub(crate) functions: Vec<Function>,
-    meets: Vec<bool>,
+    points: Vec<Point>,
+    cycles: Vec<Option<CycleId>>,
     live: Vec<RegSet>,
 }
 
@@ -73,17 +56,13 @@ impl Layout {
     pub(crate) fn of(program: &Program) -> Check<Layout> {
         let Decoded { insns, faults } = decode_all(&program.slots)?;
         let functions = functions(program, &insns)?;
-        let mut layout = Layout {
-            meets: vec![false; insns.len()],
-            live: vec![RegSet::default(); insns.len()],
-            insns,
-            faults,
-            functions,
-        };
+        let mut layout =
+            Layout { points: Vec::new(), cycles: Vec::new(), live: Vec::new(), insns, faults, functions };
         layout.check_jumps()?;
         layout.check_reached()?;
-        layout.mark_meeting_points();
-        layout.find_live_registers();
+        layout.points = points::points(&layout);
+        layout.cycles = cycles::cycles(&layout);
+        layout.live = registers::live_registers(&layout);
         Ok(layout)
     }
 
@@ -104,17 +83,32 @@ impl Layout {
 
     /// Whether paths may meet before `pc`, so that comparing states pays.
     pub(crate) fn is_meeting_point(&self, pc: Pc) -> bool {
-        self.meets.get(pc.index()).copied().unwrap_or(false)
+        self.points.get(pc.index()).is_some_and(|point| point.meets)
+    }
+
+    /// Whether `pc` may be reached from elsewhere than the instruction before it.
+    pub(crate) fn is_jump_point(&self, pc: Pc) -> bool {
+        self.points.get(pc.index()).is_some_and(|point| point.jumped_to)
+    }
+
+    /// The turn of a loop that is not unrolled, if the instruction at `pc` is one.
+    pub(crate) fn turn(&self, pc: Pc) -> Option<Turn> {
+        self.points.get(pc.index())?.turn
     }
 
     /// Whether the instruction at `pc` is the head of a loop that the program does not show: a helper that calls back.
     pub(crate) fn calls_back(&self, pc: Pc) -> bool {
-        self.insn(pc).is_some_and(calls_back)
+        self.turn(pc) == Some(Turn::Callback)
+    }
+
+    /// The cycle of the control flow that the instruction at `pc` is on.
+    pub(crate) fn cycle(&self, pc: Pc) -> Option<CycleId> {
+        self.cycles.get(pc.index()).copied().flatten()
     }
 
     /// The registers whose value before `pc` may still be read.
     pub(crate) fn live(&self, pc: Pc) -> RegSet {
-        self.live.get(pc.index()).copied().unwrap_or(RegSet(u16::MAX))
+        self.live.get(pc.index()).copied().unwrap_or(RegSet::ALL)
     }
 
     /// Whether `pc` lies in a function whose address the program takes: one that helpers call.
@@ -187,45 +181,32 @@ impl Layout {
         let target = jump_target(pc, insn).map(|to| Pc(to as u32));
         next.into_iter().chain(target)
     }
+}
 
-    fn mark_meeting_points(&mut self) {
-        let mut marked = Vec::new();
-        for (pc, insn) in self.instructions() {
-            marked.extend(jump_target(pc, insn).map(|to| Pc(to as u32)));
-            match insn {
-                Insn::Branch { .. } | Insn::MayGoto { .. } => marked.push(pc),
-                Insn::Call(CallTarget::Local(_)) => {
-                    marked.push(Pc(pc.0 + 1));
-                    marked.extend(callee(pc, insn).map(|to| Pc(to as u32)));
+impl Layout {
+    /// The instructions of a function, each after those that it leads to; around a cycle, after one that leads back.
+    pub(crate) fn postorder(&self, entry: Pc) -> Vec<Pc> {
+        let mut order = Vec::new();
+        let mut seen = vec![false; self.insns.len()];
+        let successors = |pc: Pc| -> Vec<Pc> {
+            self.insn(pc).map_or_else(Vec::new, |insn| self.successors(pc, insn).collect())
+        };
+        seen[entry.index()] = true;
+        let mut stack = vec![(entry, successors(entry))];
+        while let Some((pc, next)) = stack.last_mut() {
+            match next.pop() {
+                Some(next) if seen.get(next.index()).is_some_and(|seen| !seen) => {
+                    seen[next.index()] = true;
+                    stack.push((next, successors(next)));
                 }
-                Insn::Call(CallTarget::Helper(_)) if calls_back(insn) => marked.push(pc),
-                _ => {}
+                Some(_) => {}
+                None => {
+                    order.push(*pc);
+                    stack.pop();
+                }
             }
         }
-        for pc in marked {
-            if let Some(meets) = self.meets.get_mut(pc.index()) {
-                *meets = true;
-            }
-        }
-    }
-
-    /// Backward data flow, a function at a time: live before = read, or live after and not written.
-    fn find_live_registers(&mut self) {
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for at in (0..self.insns.len()).rev() {
-                let pc = Pc(at as u32);
-                let Some(insn) = self.insns[at] else { continue };
-                let after = self
-                    .successors(pc, &insn)
-                    .fold(RegSet::default(), |set, next| set.union(self.live(next)));
-                let (read, written) = uses(&insn);
-                let before = read.union(after.without(written));
-                changed |= before != self.live[at];
-                self.live[at] = before;
-            }
-        }
+        order
     }
 }
 
@@ -299,11 +280,6 @@ fn functions(program: &Program, insns: &[Option<Insn>]) -> Check<Vec<Function>> 
         .collect())
 }
 
-fn calls_back(insn: &Insn) -> bool {
-    let Insn::Call(CallTarget::Helper(id)) = insn else { return false };
-    u32::try_from(*id).ok().and_then(Helper::by_id).is_some_and(|helper| helper.effects.callback)
-}
-
 /// Where the instruction jumps to within its function.
 fn jump_target(pc: Pc, insn: &Insn) -> Option<i64> {
     let off = match insn {
@@ -320,40 +296,5 @@ fn callee(pc: Pc, insn: &Insn) -> Option<i64> {
         Insn::Call(CallTarget::Local(off)) => Some(i64::from(pc.0) + 1 + i64::from(*off)),
         Insn::LoadImm64 { value: Imm64::Func(off), .. } => Some(i64::from(pc.0) + 1 + i64::from(*off)),
         _ => None,
-    }
-}
-
-/// Registers read and written by an instruction.
-fn uses(insn: &Insn) -> (RegSet, RegSet) {
-    let operand = |src: &Src| match src {
-        Src::Reg(reg) => Some(*reg),
-        Src::Imm(_) => None,
-    };
-    let none = RegSet::default();
-    match insn {
-        Insn::Alu { dst, src, .. } => {
-            (RegSet::of([*dst].into_iter().chain(operand(src))), RegSet::of([*dst]))
-        }
-        Insn::Neg { dst, .. } | Insn::Endian { dst, .. } => (RegSet::of([*dst]), RegSet::of([*dst])),
-        Insn::Mov { dst, src, .. } => (RegSet::of(operand(src)), RegSet::of([*dst])),
-        Insn::MovSx { dst, src, .. } | Insn::AddrSpaceCast { dst, src, .. } => {
-            (RegSet::of([*src]), RegSet::of([*dst]))
-        }
-        Insn::Load { dst, base, .. } | Insn::LoadAcquire { dst, base, .. } => {
-            (RegSet::of([*base]), RegSet::of([*dst]))
-        }
-        Insn::Store { base, src, .. } => (RegSet::of([*base].into_iter().chain(operand(src))), none),
-        Insn::StoreRelease { base, src, .. } => (RegSet::of([*base, *src]), none),
-        Insn::Atomic { op, base, src, .. } => {
-            let compared = matches!(op, belay_isa::AtomicOp::Cmpxchg).then_some(Reg::R0);
-            (RegSet::of([*base, *src].into_iter().chain(compared)), none)
-        }
-        Insn::LoadImm64 { dst, .. } => (none, RegSet::of([*dst])),
-        Insn::LoadAbs { .. } => (RegSet::of([Reg::R6]), RegSet::CALLER_SAVED),
-        Insn::LoadInd { src, .. } => (RegSet::of([Reg::R6, *src]), RegSet::CALLER_SAVED),
-        Insn::Branch { dst, src, .. } => (RegSet::of([*dst].into_iter().chain(operand(src))), none),
-        Insn::Call(_) | Insn::CallX { .. } => (RegSet::ARGUMENTS, RegSet::CALLER_SAVED),
-        Insn::Exit => (RegSet::of([Reg::R0]), none),
-        Insn::Ja { .. } | Insn::Jal { .. } | Insn::MayGoto { .. } => (none, none),
     }
 }
