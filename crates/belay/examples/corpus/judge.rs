@@ -142,10 +142,14 @@ fn answer(judge: Judge, object: &Object, program: &Program) -> (Answer, u64) {
     }
 }
 
+/// What Belay judges by.
+pub(crate) fn options() -> Options {
+    Options { release: Release::V6_18 }
+}
+
 /// Belay's verdict on one program.
 fn belay_verdict(object: &Object, program: &Program) -> Answer {
-    let options = Options { release: Release::V6_18 };
-    match verify(object, program, &options).verdict {
+    match verify(object, program, &options()).verdict {
         Verdict::Accept(_) => Answer::Accept,
         Verdict::Reject(rejection) => {
             Answer::Reject { code: rejection.code.to_string(), message: rejection.fault.to_string() }

@@ -3,11 +3,12 @@
 //! ```text
 //! cargo run -p belay --example corpus -- [--objects DIR]... [--expected FILE | --live] [--only REGEX] [--area A]
 //!     [--judge belay|kernel] [--list KIND] [--slowest N] [--limit SECONDS] [--markdown] [--check FILE]
+//!     [--speed]
 //! ```
 //!
 //! `tests/corpus/build` builds the objects: the verifier's own tests into `objects`, other selftests into `wide`, both in
-//! `$BELAY_CORPUS` or `~/.cache/belay-corpus`. Without `--objects` it is the first of them, with `--markdown` or `--check`
-//! both.
+//! `$BELAY_CORPUS` or `~/.cache/belay-corpus`. Without `--objects` it is the first of them, with `--markdown`, `--check` or
+//! `--speed` both.
 //!
 //! What Linux says is taken from `--expected`, from `expected.json` beside the objects, for the verifier's own tests
 //! from `shared/corpus/expected.json` beside the repository, and where none of these is there (or with `--live`) from the
@@ -17,6 +18,7 @@
 //! - `--only` picks by `object:program`, `--area` by area, `--list` prints the cases of one kind (`agree`, `false-accept`,
 //!   `false-reject`, `unsupported`, `broken`, `panic`).
 //! - `--markdown` prints `docs/parity.md`; `--check` compares with such a file and says what became worse.
+//! - `--speed` prints `docs/speed.md`: Belay's time and the running kernel's for what both accept.
 //! - A judge that has no answer after `--limit` seconds an object (20) counts as a panic.
 //!
 //! The exit code is 1 if there is a false accept, a panic, or something worse than in the checked file.
@@ -26,6 +28,7 @@ mod case;
 mod judge;
 mod markdown;
 mod record;
+mod speed;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +53,7 @@ struct Arguments {
     slowest: usize,
     limit: Duration,
     markdown: bool,
+    speed: bool,
     check: Option<PathBuf>,
 }
 
@@ -78,6 +82,8 @@ fn main() -> Result<ExitCode, Failure> {
         bad |= markdown::check(&mut out, path, &cases)?;
     } else if arguments.markdown {
         markdown::print(&mut out, &cases)?;
+    } else if arguments.speed {
+        speed::print(&mut out, &arguments.objects, &cases)?;
     } else if let Some(kind) = arguments.list {
         summary::print_list(&mut out, &cases, kind)?;
     } else {
@@ -98,6 +104,7 @@ fn arguments() -> Result<Arguments, Failure> {
         slowest: 5,
         limit: Duration::from_secs(20),
         markdown: false,
+        speed: false,
         check: None,
     };
     let mut words = std::env::args().skip(1);
@@ -118,12 +125,13 @@ fn arguments() -> Result<Arguments, Failure> {
                 parsed.list = Some(kind.0);
             }
             "--markdown" => parsed.markdown = true,
+            "--speed" => parsed.speed = true,
             "--check" => parsed.check = Some(value()?.into()),
             _ => return Err(format!("unknown argument `{word}`").into()),
         }
     }
     if parsed.objects.is_empty() {
-        let both = parsed.markdown || parsed.check.is_some();
+        let both = parsed.markdown || parsed.speed || parsed.check.is_some();
         let names: &[&str] = if both { &["objects", "wide"] } else { &["objects"] };
         parsed.objects = names.iter().map(|name| cache().join(name)).collect();
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 /// Why the command cannot go on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Error {
     /// Who reads the output wants no more: not an error.
     ClosedPipe,

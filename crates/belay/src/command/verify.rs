@@ -11,6 +11,7 @@ use belay_diagnostics::{Diagnostic, concise, full, printable};
 use belay_object::{Attach, Object, Program};
 use belay_spec::Release;
 use belay_verifier::{Judgement, Options, Verdict, verify as judge};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::args::{Format, VerifyArgs};
@@ -69,10 +70,15 @@ pub(super) fn verify(args: &VerifyArgs, streams: &mut Streams) -> Result<Exit, E
     let objects: Vec<(String, Result<Object, Error>)> =
         args.files.iter().map(|file| (input::name(file).to_owned(), input::object(file, streams))).collect();
     let mut out = Output::open(&args.output, streams)?;
-    for (path, object) in objects {
-        let mut report = FileReport { path, error: None, programs: Vec::new() };
-        let failure = match object {
-            Ok(object) => file(args, &object, &mut out, &mut tally, &mut report.programs)?,
+    // One program's verdict owes nothing to another's: all processors, and the report in order.
+    let judged: Vec<Result<JudgedObject<'_>, Error>> = objects
+        .par_iter()
+        .map(|(_, object)| object.as_ref().map_err(Error::clone).and_then(|object| judge_all(args, object)))
+        .collect();
+    for ((path, _), judged) in objects.iter().zip(judged) {
+        let mut report = FileReport { path: path.clone(), error: None, programs: Vec::new() };
+        let failure = match judged {
+            Ok(judged) => file(args, judged, &mut out, &mut tally, &mut report.programs)?,
             Err(Error::Message(message)) => vec![message],
             Err(closed) => return Err(closed),
         };
@@ -97,36 +103,56 @@ pub(super) fn verify(args: &VerifyArgs, streams: &mut Streams) -> Result<Exit, E
     Ok(tally.exit(args.exit_zero))
 }
 
-/// Judges the programs of one object; what kept it from a verdict comes back as messages.
+/// The verdicts on the programs of one object that are asked for.
+struct JudgedObject<'o> {
+    object: &'o Object,
+    programs: Vec<Judged<'o>>,
+}
+
+/// One program by one release.
+struct Judged<'o> {
+    program: &'o Program,
+    release: Release,
+    judgement: Judgement,
+    diagnostic: Option<Diagnostic>,
+}
+
+/// Judges the programs of one object that are asked for, by each release.
+fn judge_all<'o>(args: &VerifyArgs, object: &'o Object) -> Result<JudgedObject<'o>, Error> {
+    let programs = input::programs(object, &args.program)?;
+    let jobs: Vec<(&Program, Release)> = programs
+        .into_iter()
+        .flat_map(|program| args.kernels.releases.iter().map(move |&release| (program, release)))
+        .collect();
+    let programs = jobs.into_par_iter().map(|(program, release)| {
+        let judgement = judge(object, program, &Options { release });
+        let diagnostic = diagnostic(object, program, &judgement, release);
+        Judged { program, release, judgement, diagnostic }
+    });
+    Ok(JudgedObject { object, programs: programs.collect() })
+}
+
+/// Reports on the programs of one object; what kept it from a verdict comes back as messages.
 fn file(
     args: &VerifyArgs,
-    object: &Object,
+    judged: JudgedObject<'_>,
     out: &mut Output<'_>,
     tally: &mut Tally,
     reports: &mut Vec<ProgramReport>,
 ) -> Result<Vec<String>, Error> {
-    let mut messages = Vec::new();
-    let programs = match input::programs(object, &args.program) {
-        Ok(programs) => programs,
-        Err(Error::Message(message)) => return Ok(vec![message]),
-        Err(closed) => return Err(closed),
-    };
-    if args.program.is_empty() {
-        messages.extend(object.broken.iter().map(|broken| printable(&broken.error.to_string())));
-    }
-    for program in programs {
-        for &release in &args.kernels.releases {
-            let judgement = judge(object, program, &Options { release });
-            tally.add(&judgement.verdict);
-            let diagnostic = diagnostic(object, program, &judgement, release);
-            if args.output.format == Format::Json {
-                reports.push(report(program, &judgement, diagnostic.as_ref(), release));
-            } else {
-                print(args, object, program, &judgement, diagnostic.as_ref(), release, out)?;
-            }
+    let object = judged.object;
+    for Judged { program, release, judgement, diagnostic } in judged.programs {
+        tally.add(&judgement.verdict);
+        if args.output.format == Format::Json {
+            reports.push(report(program, &judgement, diagnostic.as_ref(), release));
+        } else {
+            print(args, object, program, &judgement, diagnostic.as_ref(), release, out)?;
         }
     }
-    Ok(messages)
+    if args.program.is_empty() {
+        return Ok(object.broken.iter().map(|broken| printable(&broken.error.to_string())).collect());
+    }
+    Ok(Vec::new())
 }
 
 /// The diagnostic of a rejection.
