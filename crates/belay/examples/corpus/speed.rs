@@ -77,14 +77,14 @@ pub(crate) fn print(
     directories: &[impl AsRef<Path>],
     cases: &[Case],
 ) -> Result<(), Failure> {
+    // Before the objects are read again, and the kernel's half needs memory, too.
+    let memory = peak_memory();
     let objects = objects(directories, cases)?;
     let accepted: Vec<(&Object, &Program)> = objects
         .iter()
         .flat_map(|(object, programs)| programs.iter().map(move |index| (object, *index)))
         .filter_map(|(object, index)| Some((object, object.programs.get(index)?)))
         .collect();
-    // The kernel's half needs memory, too: how much Belay needs is read before.
-    let memory = peak_memory();
     let started = Instant::now();
     accepted.par_iter().for_each(|(object, program)| drop(black_box(verify(object, program, &options()))));
     let parallel = started.elapsed();
