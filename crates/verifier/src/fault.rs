@@ -248,6 +248,12 @@ pub enum Fault {
     /// The data of a dynptr are to lie where they cannot.
     #[error("Unsupported reg type {found} for bpf_dynptr_from_mem data")]
     DynptrData { found: String },
+    /// A string that must be known at verification is not.
+    #[error("{kernel}")]
+    ConstantString { reg: Reg, kernel: String },
+    /// A format that Linux does not print, or that does not fit its values.
+    #[error("{kernel}")]
+    Format { kernel: String },
     /// An argument is not what the type of a global function says.
     #[error("{kernel}")]
     GlobalArgument { reg: Reg, kernel: String },
@@ -406,6 +412,8 @@ impl Fault {
             | Fault::NoRoomForObject { misplaced: Some(_), .. } => "M0217",
             Fault::NoObject { .. } | Fault::NoRoomForObject { .. } => "C0409",
 
+            Fault::ConstantString { .. } => "C0412",
+            Fault::Format { .. } => "C0413",
             Fault::DynptrKind { .. } | Fault::DynptrData { .. } => "C0411",
             Fault::MapKind { .. } => "C0405",
             Fault::CallDepth { .. } | Fault::StackTotal { .. } | Fault::TailCallStack { .. } => "C0406",

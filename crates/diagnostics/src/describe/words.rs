@@ -384,6 +384,26 @@ impl Case<'_> {
                 let callee = self.callee_name(pc);
                 self.say_at(pc, &callee, &format!("`{reg}` is the dynptr"), lower(kernel), None)
             }
+            Fault::ConstantString { reg, kernel } => {
+                let callee = self.callee_name(pc);
+                self.say_at(
+                    pc,
+                    &callee,
+                    &format!("`{reg}` is the string"),
+                    format!("a string that must be known at verification is not: {}", lower(kernel)),
+                    Some("pass a `static const char` array, terminated, at a constant offset"),
+                )
+            }
+            Fault::Format { kernel } => {
+                let callee = self.callee_name(pc);
+                self.say_at(
+                    pc,
+                    &callee,
+                    "called here",
+                    format!("the format does not fit: {}", lower(kernel)),
+                    Some("one value of 8 bytes for each `%`, and only conversions that Linux prints"),
+                )
+            }
             Fault::DynptrData { found } => {
                 let callee = self.callee_name(pc);
                 self.say_at(

@@ -202,6 +202,8 @@ pub struct Effects {
     pub derives_from: Option<u8>,
     /// Packet bytes may move: every packet pointer dies.
     pub invalidates_packet: bool,
+    /// Its [`ArgKind::ConstStr`] argument is a format for the values whose size in bytes the last argument gives.
+    pub formats: bool,
     /// Writes into the data of its dynptr argument: if they lie in a packet, it may move.
     pub writes_dynptr: bool,
     /// Arguments that are memory may point into the packet.

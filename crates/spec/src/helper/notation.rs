@@ -109,6 +109,7 @@ pub(super) const fn h(id: u32, name: &'static str, args: &'static [Arg], ret: Re
         acquires: None,
         derives_from: None,
         invalidates_packet: false,
+        formats: false,
         writes_dynptr: false,
         packet_access: false,
         tail_call: false,
@@ -128,6 +129,11 @@ impl Helper {
 
     pub(super) const fn moves_packet(mut self) -> Helper {
         self.effects.invalidates_packet = true;
+        self
+    }
+
+    pub(super) const fn formats(mut self) -> Helper {
+        self.effects.formats = true;
         self
     }
 

@@ -180,7 +180,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(162, "bpf_sock_from_file",            &[btf("file")],                                    btf_or_null("socket")),
     h(163, "bpf_check_mtu",                 &[CTX, ANY, fixed_inout(4), ANY, ANY],             INT).gpl(),
     h(164, "bpf_for_each_map_elem",         &[MAP, FUNC, STACK_OR_NULL, ANY],                  INT).calls_back(),
-    h(165, "bpf_snprintf",                  &[INOUT_OR_NULL, SIZE0, STR, IN_OR_NULL, SIZE0],   INT).gpl(),
+    h(165, "bpf_snprintf",                  &[INOUT_OR_NULL, SIZE0, STR, IN_OR_NULL, SIZE0],   INT).gpl().formats(),
     h(166, "bpf_sys_bpf",                   &[ANY, IN, SIZE],                                  INT).sleeps(),
     h(167, "bpf_btf_find_by_name_kind",     &[IN, SIZE, ANY, ANY],                             INT).sleeps(),
     h(168, "bpf_sys_close",                 &[ANY],                                            INT).sleeps(),

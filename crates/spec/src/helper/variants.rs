@@ -48,7 +48,7 @@ static VARIANTS: &[Variant] = &[
     v(ALL, V6_1,  V6_12, h(101, "bpf_sysctl_get_name",       &[CTX, IN, SIZE, ANY],                        INT)),
     v(ALL, V6_1,  V6_12, h(119, "bpf_read_branch_records",   &[CTX, IN_OR_NULL, SIZE0, ANY],               INT).gpl()),
     v(ALL, V6_1,  V6_12, h(149, "bpf_snprintf_btf",          &[IN, SIZE, IN, SIZE, ANY],                   INT)),
-    v(ALL, V6_1,  V6_12, h(165, "bpf_snprintf",              &[IN_OR_NULL, SIZE0, STR, IN_OR_NULL, SIZE0], INT).gpl()),
+    v(ALL, V6_1,  V6_12, h(165, "bpf_snprintf",              &[IN_OR_NULL, SIZE0, STR, IN_OR_NULL, SIZE0], INT).gpl().formats()),
 
     // 6.1 refuses what is empty or NULL.
     v(ALL, V6_1,  V6_1,  h( 84, "bpf_sk_lookup_tcp",         &[CTX, IN, SIZE, ANY, ANY],                   sock_or_null(Sock)).packet().acquires(Socket)),

@@ -156,6 +156,10 @@ impl Walk<'_> {
                 told.dynptr_data = Some(value.type_name());
                 Ok(())
             }
+            ArgKind::ConstStr => {
+                told.string = Some(reg);
+                self.constant_string(reg, value).map(|_| ())
+            }
             ArgKind::Dynptr { .. } => self.dynptr_argument(state, helper, arg, reg, told),
             ArgKind::Size(rule) => self.check_size(state, helper, rule, reg, value, told),
             ArgKind::Map => {
@@ -243,6 +247,7 @@ impl Walk<'_> {
         let refuse = |kernel: String| Err(Fault::ArgumentSize { reg, kernel }.into());
         let (umin, umax) = (value.scalar.umin(), value.scalar.umax());
         told.size_max = Some(umax);
+        told.size = Some(reg);
         if value.scalar.smin() < 0 {
             return refuse(format!("R{n} min value is negative, either use unsigned or 'var &= const'"));
         }
@@ -385,6 +390,7 @@ impl Walk<'_> {
                 pointer => matches!(pointer, Pointer::Socket(_)),
             },
             ArgKind::Socket => pointer == Pointer::Socket(SockKind::Sock),
+            ArgKind::ConstStr => matches!(pointer, Pointer::MapValue(_)),
             ArgKind::Callback => matches!(pointer, Pointer::Function(_)),
             ArgKind::Stack => matches!(pointer, Pointer::Stack { .. }),
             ArgKind::Dynptr { .. } => matches!(pointer, Pointer::Stack { .. } | Pointer::Dynptr(_)),

@@ -10,6 +10,7 @@ mod kfunc;
 mod local;
 mod object;
 mod result;
+mod string;
 
 use belay_isa::{Pc, Reg};
 use belay_spec::{Arg, ArgKind, Helper};
@@ -48,6 +49,10 @@ struct Arguments {
     dynptr_data: Option<String>,
     /// The constant size of the memory that the call returns.
     alloc_size: Option<u32>,
+    /// The string passed that is known at verification.
+    string: Option<Reg>,
+    /// The last size argument.
+    size: Option<Reg>,
     /// The largest value of the last size argument.
     size_max: Option<u64>,
     /// First instruction of the function that the helper calls.
@@ -86,6 +91,10 @@ impl Walk<'_> {
             self.check_nothing_held(state, Leave::TailCall)?;
             self.tail_callers.insert(state.frame().function);
             self.rely_on_index(state, &told)?;
+        }
+        if let Some(reg) = told.string.filter(|_| helper.effects.formats) {
+            let format = self.constant_string(reg, state.reg(reg))?;
+            self.check_format(state, &told, format)?;
         }
         let called_back = match helper.callback() {
             Some(callback) => self.call_back(state, pc, helper, callback, &told)?,

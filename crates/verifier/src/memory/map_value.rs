@@ -1,6 +1,7 @@
 //! Map values: memory of the map's value size. What a frozen map holds is known at verification.
 
 use belay_isa::Reg;
+use belay_object::MapDef;
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::special_fields::SpecialField;
@@ -63,8 +64,7 @@ impl Walk<'_> {
     /// The bytes of a frozen read-only map at a constant offset, as a number.
     fn frozen_bytes(&self, base: &Value, map: u32, off: i64, size: u32) -> Check<Option<u64>> {
         let def = self.map(map)?;
-        let Some(contents) = def.contents.as_ref().filter(|_| def.frozen && def.flags & READ_ONLY != 0)
-        else {
+        let Some(contents) = def.contents.as_ref().filter(|_| is_constant(def)) else {
             return Ok(None);
         };
         let Some(variable) = base.scalar.as_constant() else { return Ok(None) };
@@ -72,4 +72,9 @@ impl Walk<'_> {
         let bytes = start.and_then(|start| contents.get(start..start + size as usize));
         Ok(bytes.map(|bytes| bytes.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b))))
     }
+}
+
+/// Whether nobody can change the map's values: neither programs nor user space.
+pub(crate) fn is_constant(def: &MapDef) -> bool {
+    def.frozen && def.flags & READ_ONLY != 0
 }

@@ -13,6 +13,7 @@ mod socket;
 mod stack;
 
 pub(crate) use field::begins_at;
+pub(crate) use map_value::is_constant;
 pub(crate) use region::MAX_VARIABLE_OFFSET;
 pub(crate) use stack::{MemoryUse, width_of};
 

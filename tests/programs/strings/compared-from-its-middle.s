@@ -1,0 +1,15 @@
+# Or the rest of it.
+# expect: accept
+
+.license GPL
+.data text bytes=74637000 frozen
+.section tc
+
+    *(u64 *)(r10 - 8) = 0
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    r3 = text+2 ll
+    call bpf_strncmp
+    r0 = 0
+    exit

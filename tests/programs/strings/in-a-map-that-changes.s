@@ -1,0 +1,16 @@
+# A map that user space may change.
+# expect: reject C0412
+# linux 6.18: R3 does not point to a readonly map'
+
+.license GPL
+.data text bytes=74637000
+.section tc
+
+    *(u64 *)(r10 - 8) = 0
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    r3 = text+0 ll
+    call bpf_strncmp
+    r0 = 0
+    exit
