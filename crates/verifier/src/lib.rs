@@ -47,5 +47,5 @@ pub use explore::{INSTRUCTION_LIMIT, Stats};
 pub use fault::{Bound, Code, Direction, Fault, Leave};
 pub use replay::{Event, EventKind, Loss, Place};
 pub use value::{Ghost, RefId};
-pub use verdict::{Judgement, Options, Rejection, Verdict, verify};
+pub use verdict::{Judgement, Kernel, Options, Rejection, Verdict, verify};
 pub use verified::{Touch, Trust, Verified};

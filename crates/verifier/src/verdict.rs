@@ -1,6 +1,7 @@
 //! From a program to its verdict.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use belay_isa::Pc;
@@ -19,15 +20,48 @@ use crate::verified::Verified;
 use crate::walk::{Subject, Walk};
 
 /// What a program is judged against.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Options {
-    /// The kernel release.
-    pub release: Release,
+    /// The kernel.
+    pub kernel: Kernel,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options { release: Release::LATEST }
+/// The kernel that a program is judged against.
+#[derive(Clone, Debug)]
+pub enum Kernel {
+    /// The one of that release that comes with Belay.
+    BuiltIn(Release),
+    /// One that was recorded.
+    Recorded(Arc<KernelProfile>),
+}
+
+impl Kernel {
+    /// Its release: the rules that hold.
+    pub fn release(&self) -> Release {
+        match self {
+            Kernel::BuiltIn(release) => *release,
+            Kernel::Recorded(profile) => profile.release(),
+        }
+    }
+
+    /// Its types and functions; unpacked when first asked for.
+    pub fn profile(&self) -> &KernelProfile {
+        match self {
+            Kernel::BuiltIn(release) => KernelProfile::builtin(*release),
+            Kernel::Recorded(profile) => profile,
+        }
+    }
+}
+
+impl Default for Kernel {
+    fn default() -> Kernel {
+        Kernel::BuiltIn(Release::LATEST)
+    }
+}
+
+impl From<Release> for Options {
+    fn from(release: Release) -> Options {
+        Options { kernel: Kernel::BuiltIn(release) }
     }
 }
 
@@ -106,24 +140,27 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         layout: &layout,
         hook,
         externs: &object.externs,
-        release: options.release,
+        release: options.kernel.release(),
         gpl_compatible: is_gpl_compatible(&object.license),
         btf: object.btf.as_deref(),
-        kernel: KernelProfile::builtin(options.release),
+        kernel: options.kernel.profile(),
     };
     let mut walk = Walk::new(subject);
     let mut stats = Stats::default();
     let verdict = match walk_functions(&mut walk, &mut stats) {
         // Numbers are tracked as 6.18 does: older releases know less of them, and may refuse what it accepts.
-        Ok(()) if options.release < Release::LATEST => {
-            let what =
-                format!("how Linux {} tracks numbers; {} accepts it", options.release, Release::LATEST);
+        Ok(()) if options.kernel.release() < Release::LATEST => {
+            let what = format!(
+                "how Linux {} tracks numbers; {} accepts it",
+                options.kernel.release(),
+                Release::LATEST
+            );
             Verdict::Unsupported { what, pc: None }
         }
         Ok(()) => Verdict::Accept(Box::new(Verified {
             program: program.clone(),
             maps: maps.to_vec(),
-            release: options.release,
+            release: options.kernel.release(),
             touches: walk.touches,
         })),
         Err((function, failure)) => match failure.stop {

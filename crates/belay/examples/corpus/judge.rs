@@ -144,7 +144,7 @@ fn answer(judge: Judge, object: &Object, program: &Program) -> (Answer, u64) {
 
 /// What Belay judges by.
 pub(crate) fn options() -> Options {
-    Options { release: Release::V6_18 }
+    Options::from(Release::V6_18)
 }
 
 /// Belay's verdict on one program.

@@ -125,7 +125,7 @@ fn judge_all<'o>(args: &VerifyArgs, object: &'o Object) -> Result<JudgedObject<'
         .flat_map(|program| args.kernels.releases.iter().map(move |&release| (program, release)))
         .collect();
     let programs = jobs.into_par_iter().map(|(program, release)| {
-        let judgement = judge(object, program, &Options { release });
+        let judgement = judge(object, program, &Options::from(release));
         let diagnostic = diagnostic(object, program, &judgement, release);
         Judged { program, release, judgement, diagnostic }
     });

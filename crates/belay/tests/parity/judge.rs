@@ -44,7 +44,7 @@ impl fmt::Display for Answer {
 
 /// Belay's verdict under the rules of Linux 6.18.
 pub(crate) fn belay(object: &Object, program: &Program) -> Answer {
-    let options = belay_verifier::Options { release: Release::V6_18 };
+    let options = belay_verifier::Options::from(Release::V6_18);
     match belay_verifier::verify(object, program, &options).verdict {
         belay_verifier::Verdict::Accept(_) => Answer::Accept,
         belay_verifier::Verdict::Reject(rejection) => {

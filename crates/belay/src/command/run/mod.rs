@@ -51,7 +51,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     let mut proofs = Vec::new();
     if !args.unverified {
         for program in needed(&object, program, egress) {
-            let judgement = judge(&object, program, &Options { release: args.kernel });
+            let judgement = judge(&object, program, &Options::from(args.kernel));
             let told = diagnostic(&object, program, &judgement, args.kernel);
             document.verified.push(program_report(program, &judgement, told.as_ref(), args.kernel));
             rejected.extend(told);
