@@ -3,8 +3,8 @@
 //! Names are looked up in the kernel's own BTF; symbols of modules are not.
 
 use belay_isa::Slot;
-use belay_object::btf::{Btf, Kind, TypeId, essential_name};
-use belay_object::{Extern, ExternKind, MapOrigin, Object, Program};
+use belay_object::btf::{Btf, Kind, TypeId};
+use belay_object::{Extern, ExternKind, Object, Program};
 
 use crate::load::AttachBtf;
 
@@ -121,30 +121,36 @@ const TRACING: u32 = 26;
 const LSM: u32 = 29;
 /// `BPF_PROG_TYPE_STRUCT_OPS`.
 const STRUCT_OPS: u32 = 27;
-/// `BPF_PROG_TYPE_EXT`: attaches to another program.
+/// `BPF_PROG_TYPE_EXT`.
 const EXT: u32 = 28;
 
-/// What of the kernel a program attaches to.
-pub(crate) struct Target {
-    /// A function, or the structure that has a member for the program.
-    pub(crate) btf: AttachBtf,
-    /// In place of the section's attach type: the member's index.
-    pub(crate) attach_type: Option<u32>,
-}
-
-/// The kernel function that the section's name attaches the program to, or the member that a table of the object gives
-/// it, for program types that attach to one.
-pub(crate) fn attach_target(object: &Object, program: &Program) -> Result<Option<Target>, String> {
+/// What the program attaches to, for program types that attach to something of the kernel's, and the attach type to
+/// load it with: of a member of a structure that is its index.
+pub(crate) fn attach_target(object: &Object, program: &Program) -> Result<(Option<AttachBtf>, u32), String> {
+    let target = object.target(program);
     match program.prog_type {
-        EXT => {
-            Err(format!("section `{}`: programs that attach to a program are not loaded", program.section))
+        EXT => Err(format!("section `{}`: programs that replace a function are not loaded", program.section)),
+        STRUCT_OPS => {
+            let target = target.ok_or("no table names the program")?;
+            let (attach, member) = structure_member(&target)?;
+            Ok((Some(attach), member))
         }
-        STRUCT_OPS => struct_ops_member(object, program).map(Some),
-        _ => function(program),
+        _ => Ok((function(program)?, program.attach_type)),
     }
 }
 
-fn function(program: &Program) -> Result<Option<Target>, String> {
+/// The kernel's structure, and the index of the member: of `tcp_congestion_ops.ssthresh`.
+fn structure_member(target: &str) -> Result<(AttachBtf, u32), String> {
+    let missing = || format!("the running kernel has no `{target}`");
+    let (structure, member) = target.split_once('.').ok_or_else(missing)?;
+    let btf = Btf::running_kernel()?;
+    let id = btf.find(structure, |kind| matches!(kind, Kind::Struct { .. })).ok_or_else(missing)?;
+    let Kind::Struct { members, .. } = btf.get(id).kind else { return Err(missing()) };
+    let index = members.iter().position(|m| m.name == member).ok_or_else(missing)?;
+    Ok((AttachBtf { type_id: id.0, object_fd: 0 }, u32::try_from(index).unwrap_or(u32::MAX)))
+}
+
+fn function(program: &Program) -> Result<Option<AttachBtf>, String> {
     let Some((_, _, prefix, typedef)) = TARGETS
         .iter()
         .find(|(kind, attach, ..)| (*kind, *attach) == (program.prog_type, program.attach_type))
@@ -161,33 +167,5 @@ fn function(program: &Program) -> Result<Option<Target>, String> {
     let id = Btf::running_kernel()?
         .find(&name, wanted)
         .ok_or_else(|| format!("the running kernel has no `{name}`"))?;
-    Ok(Some(Target { btf: AttachBtf { type_id: id.0, object_fd: 0 }, attach_type: None }))
-}
-
-/// The member whose initialiser names the program. The object's structure may be laid out otherwise than the kernel's:
-/// members are the same by their names.
-fn struct_ops_member(object: &Object, program: &Program) -> Result<Target, String> {
-    let found = object.maps.iter().filter(|map| map.origin == MapOrigin::StructOps).find_map(|map| {
-        let slot = map.init.iter().find(|slot| slot.target == program.name)?;
-        Some((map.btf_value?, slot.index))
-    });
-    let (Some((table, offset)), Some(types)) = (found, &object.btf) else {
-        return Err(format!("no table of the object has `{}` as a member", program.name));
-    };
-    let table = types.get(table);
-    let mut members = table.kind.members().into_iter().flat_map(|members| members.iter());
-    let member = members
-        .find(|member| Some(member.bit_offset) == offset.checked_mul(8))
-        .ok_or_else(|| format!("`{}` is initialised between its members", table.name))?;
-    let name = essential_name(table.name);
-    let kernel = Btf::running_kernel()?;
-    let id = kernel
-        .find(name, |kind| matches!(kind, Kind::Struct { .. }))
-        .ok_or_else(|| format!("the running kernel has no `struct {name}`"))?;
-    let index = kernel.get(id).kind.members().and_then(|members| {
-        members.iter().position(|of_kernel| of_kernel.name == essential_name(member.name))
-    });
-    let index = index.and_then(|index| u32::try_from(index).ok());
-    let index = index.ok_or_else(|| format!("the running kernel's `{name}` has no `{}`", member.name))?;
-    Ok(Target { btf: AttachBtf { type_id: id.0, object_fd: 0 }, attach_type: Some(index) })
+    Ok(Some(AttachBtf { type_id: id.0, object_fd: 0 }))
 }

@@ -11,6 +11,7 @@ use crate::btf::{LoadedBtf, load_btf};
 use crate::load::{Flags, FuncInfo, LineInfo, Load, Loaded, LogLevel, ProgramBtf, Rejected, load};
 use crate::map::{MapError, Maps};
 use crate::symbols::{attach_target, resolve};
+use crate::sys::Errno;
 
 /// An object in the kernel: its maps, and each program with the kernel's verdict. Everything is unloaded when dropped.
 #[derive(Debug)]
@@ -127,7 +128,7 @@ fn verify_program(
         return Verdict::Unjudged(format!("section `{}` names no program type", program.section));
     }
     let mut slots = program.slots.clone();
-    let target = match resolve(&mut slots, &object.externs).and_then(|()| attach_target(object, program)) {
+    let attach = match resolve(&mut slots, &object.externs).and_then(|()| attach_target(object, program)) {
         Ok(target) => target,
         Err(why) => return Verdict::Unjudged(why),
     };
@@ -136,7 +137,7 @@ fn verify_program(
     let types = btf.map(|btf| ProgramBtf { fd: btf.as_fd(), funcs: &funcs, lines: &lines });
     let request = Load {
         prog_type: program.prog_type,
-        attach_type: target.as_ref().and_then(|t| t.attach_type).unwrap_or(program.attach_type),
+        attach_type: attach.1,
         insns: &slots,
         license: &object.license,
         name: &program.name,
@@ -144,13 +145,30 @@ fn verify_program(
         maps: &maps.fds(),
         btf: types,
         flags: Flags { sleepable: program.sleepable, frags: program.frags, ..Flags::default() },
-        attach_btf: target.map(|target| target.btf),
+        attach_btf: attach.0,
         kern_version: 0,
     };
     match load(&request) {
         Ok(loaded) => Verdict::Accept(loaded),
+        Err(rejected) if refuses_trampolines(program, &rejected) => Verdict::Unjudged(
+            "the running kernel makes no trampolines: it says nothing of the program".to_string(),
+        ),
         Err(rejected) => Verdict::Reject(rejected),
     }
+}
+
+/// Some kernels refuse every program that runs from a trampoline (`fentry`, `fexit`, `fmod_ret`, `lsm`), without a word
+/// and before they look at it.
+fn refuses_trampolines(program: &Program, rejected: &Rejected) -> bool {
+    const TRACING: u32 = 26;
+    const LSM: u32 = 29;
+    let trampoline = match program.prog_type {
+        TRACING => matches!(program.attach_type, 24..=26),
+        kind => kind == LSM,
+    };
+    trampoline
+        && rejected.errno == Errno(libc::EPERM)
+        && !rejected.log.lines().any(|line| !line.starts_with("processed"))
 }
 
 /// One entry a function; none at all if one function has no type, since the kernel wants all or nothing.

@@ -17,6 +17,7 @@ mod maps;
 mod program;
 mod reader;
 mod section;
+mod target;
 mod text;
 
 pub use error::{Error, ErrorKind, Place};

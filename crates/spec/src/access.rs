@@ -35,6 +35,8 @@ pub enum FieldKind {
     FlowKeys,
     /// The buffer of a writable raw tracepoint.
     TracepointBuffer,
+    /// A kernel structure of that name, to be trusted.
+    Structure(&'static str),
 }
 
 impl FieldKind {
@@ -49,6 +51,7 @@ impl FieldKind {
             FieldKind::Socket { kind, nullable: true } => kind.nullable_name(),
             FieldKind::FlowKeys => "flow_keys",
             FieldKind::TracepointBuffer => "tp_buffer",
+            FieldKind::Structure(_) => "trusted_ptr_",
         }
     }
 }

@@ -5,7 +5,7 @@ mod measured;
 
 use std::collections::BTreeSet;
 
-use belay_spec::{Access, FieldKind, Helper, Hook, Release, ReturnRange, Rule, SockKind};
+use belay_spec::{Access, FieldKind, Helper, Hook, Opening, Release, ReturnRange, Rule, SockKind};
 use measured::read;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ fn each_hook(mut check: impl FnMut(Release, &'static Hook, &Value)) {
     for release in Release::ALL {
         let facts = read(&format!("{release}.json"));
         let hooks = facts["hooks"].as_object().expect("`hooks` is an object");
-        assert_eq!(hooks.len(), Hook::all().len(), "{release}: number of hooks");
+        assert_eq!(hooks.len(), 44, "{release}: number of hooks");
         for (name, fact) in hooks {
             let hook = Hook::by_name(name).unwrap_or_else(|| panic!("{release}: no hook `{name}`"));
             check(release, hook, fact);
@@ -113,6 +113,98 @@ fn hooks_return_what_was_measured() {
             assert_eq!(ours, expected, "{release} {} returns {value}", hook.name);
         }
     });
+}
+
+/// The target of a row, and its hook.
+fn place(row: &Value) -> (&'static Hook, &str) {
+    let name = row["hook"].as_str().expect("a name");
+    (
+        Hook::by_name(name).unwrap_or_else(|| panic!("no hook `{name}`")),
+        row["target"].as_str().expect("a name"),
+    )
+}
+
+/// Calls `check` with every measured target of every release.
+fn each_target(mut check: impl FnMut(Release, &'static Hook, &str, &Value)) {
+    for release in Release::ALL {
+        for row in read(&format!("targets-{release}.json")).as_array().expect("a list") {
+            let (hook, target) = place(row);
+            check(release, hook, target, row);
+        }
+    }
+}
+
+#[test]
+fn targets_open_the_measured_helpers() {
+    let (mut open, mut closed_here) = (0, 0);
+    let mut wrong = Vec::new();
+    each_target(|release, hook, target, row| {
+        let Some(ids) = row["helpers"].as_array() else { return };
+        let allowed: BTreeSet<u64> = ids.iter().filter_map(Value::as_u64).collect();
+        for helper in Helper::all() {
+            let opening = hook.opening(release, helper, target);
+            let expected = allowed.contains(&u64::from(helper.id));
+            let label = format!("{release} {}/{target} {}", hook.name, helper.name);
+            if matches!(opening, Opening::Open | Opening::AroundFunctions) != expected {
+                wrong.push(format!("{label} {expected}"));
+            }
+            open += u32::from(opening == Opening::Open);
+            closed_here += u32::from(opening == Opening::ClosedHere);
+        }
+    });
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(open > 10_000 && closed_here > 100, "{open} open, {closed_here} closed here");
+}
+
+#[test]
+fn targets_return_what_was_measured() {
+    let check = |range: ReturnRange, values: &Value, label: &str| {
+        let values = values.as_object().expect("an object");
+        for (value, allowed) in values {
+            let ours = match value.parse::<i32>() {
+                Ok(value) => range.contains(value),
+                Err(_) => matches!(range, ReturnRange::Any | ReturnRange::Unread),
+            };
+            assert_eq!(ours, allowed.as_bool().expect("a verdict"), "{label} returns {value}");
+        }
+        values.len()
+    };
+    let mut checked = 0;
+    each_target(|release, hook, target, row| {
+        let label = format!("{release} {}/{target}", hook.name);
+        let cgroup = Hook::by_name("lsm/cgroup").expect("a hook");
+        for (key, hook) in [("return_values", hook), ("returns", hook), ("returns_in_cgroup", cgroup)] {
+            if row[key].is_object() {
+                let range =
+                    hook.return_range_at(release, target).unwrap_or_else(|| panic!("{label}: unknown"));
+                checked += check(range, &row[key], &label);
+            }
+        }
+        if row["returns"].is_null() && row.get("sleeps").is_some() {
+            assert_eq!(hook.target_closed(target), Some(true), "{label}");
+        }
+    });
+    assert!(checked > 3_000, "{checked}");
+}
+
+#[test]
+fn sleepable_programs_load_where_measured() {
+    let mut checked = 0;
+    each_target(|release, hook, target, row| {
+        let loads = if let Some(sleeps) = row.get("sleeps") {
+            sleeps.as_bool().expect("a verdict")
+        } else if row["sleepable"] == true {
+            row.get("refused").is_none()
+        } else {
+            return;
+        };
+        let closed = hook.target_closed(target) == Some(true);
+        if let Some(may) = hook.may_sleep_at(release, target).filter(|_| !closed) {
+            assert_eq!(may, loads, "{release} {}/{target}", hook.name);
+            checked += 1;
+        }
+    });
+    assert!(checked > 300, "{checked}");
 }
 
 #[test]

@@ -22,7 +22,6 @@ impl<'p> Walk<'p> {
     }
 
     /// A pointer to a kernel structure of that name.
-    #[allow(dead_code, reason = "the calls that give one come one by one")]
     pub(crate) fn kernel_object(&self, name: &str, flags: Flags) -> Check<Value> {
         let ty = ObjectType::Kernel(self.kernel_structure(name)?);
         Ok(Value::pointer(Pointer::Object(Object { ty, flags })))

@@ -8,6 +8,7 @@
 //! | [`scalar`] | what is known of a number |
 //! | `value`, `state` | what registers, stack and references hold at one point |
 //! | `reference` | what is held, and since when |
+//! | `admission` | whether such a program may be loaded for its hook at all |
 //! | `layout` | the shape of the program: functions, meeting points, cycles, live registers |
 //! | `walk`, `alu`, `branch`, `memory`, `call` | what one instruction does, and when it is refused |
 //! | `stack_use` | which stack slots still matter |
@@ -16,6 +17,7 @@
 //! | `replay` | how a failing path got there |
 #![forbid(unsafe_code)]
 
+mod admission;
 mod alu;
 mod branch;
 mod call;

@@ -9,6 +9,7 @@ use belay_object::{Attach, MapDef, Object, Program};
 use belay_profile::KernelProfile;
 use belay_spec::Release;
 
+use crate::admission::Candidate;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
 use crate::layout::Layout;
@@ -127,12 +128,19 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
             return (Verdict::Unsupported { what, pc: None }, nothing);
         }
     };
+    let maps: &[MapDef] = &object.maps;
+    let special_fields: Vec<_> = maps.iter().map(|map| special_fields(map, object.btf.as_deref())).collect();
+    let target = object.target(program).unwrap_or_default();
+    let gpl_compatible = is_gpl_compatible(&object.license);
+    let candidate =
+        Candidate { program, maps, special_fields: &special_fields, hook, target: &target, gpl_compatible };
+    if let Err(stop) = candidate.check(options.kernel.release()) {
+        return (without_path(stop), nothing);
+    }
     let layout = match Layout::of(program) {
         Ok(layout) => layout,
         Err(stop) => return (without_path(stop), nothing),
     };
-    let maps: &[MapDef] = &object.maps;
-    let special_fields: Vec<_> = maps.iter().map(|map| special_fields(map, object.btf.as_deref())).collect();
     let subject = Subject {
         program,
         maps,
@@ -140,8 +148,9 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         layout: &layout,
         hook,
         externs: &object.externs,
+        target: &target,
         release: options.kernel.release(),
-        gpl_compatible: is_gpl_compatible(&object.license),
+        gpl_compatible,
         btf: object.btf.as_deref(),
         kernel: options.kernel.profile(),
     };

@@ -54,6 +54,8 @@ pub(crate) struct Subject<'p> {
     pub(crate) special_fields: &'p [Vec<SpecialField>],
     pub(crate) layout: &'p Layout,
     pub(crate) hook: &'static Hook,
+    /// What the program attaches to beyond the hook; empty if nothing.
+    pub(crate) target: &'p str,
     pub(crate) release: Release,
     /// The kernel's symbols that the program names.
     pub(crate) externs: &'p [Extern],
@@ -382,8 +384,14 @@ impl<'p> Walk<'p> {
 
     /// What the program hands back must be what its hook understands.
     fn check_return(&mut self, state: &State) -> Check {
+        let returns = self.hook.return_range_at(self.release, self.target);
+        let returns = returns.ok_or_else(|| Stop::unsupported(format!("what `{}` returns", self.target)))?;
+        let entry = state.frame().function == 0;
+        if returns == ReturnRange::Unread && entry {
+            return Ok(());
+        }
         let result = self.readable(state, Reg::R0)?;
-        if state.frame().function != 0 {
+        if !entry {
             // A global function, verified on its own: any number.
             let found = result.type_name();
             return if result.is_scalar() {
@@ -392,7 +400,6 @@ impl<'p> Walk<'p> {
                 Err(Fault::ReturnPointer { at: "subprogram exit", found }.into())
             };
         }
-        let returns = self.hook.return_range(self.release);
         if returns != ReturnRange::Any && !result.is_scalar() {
             return Err(Fault::ReturnPointer { at: "program exit", found: result.type_name() }.into());
         }

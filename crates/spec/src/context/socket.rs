@@ -95,6 +95,8 @@ pub(crate) mod addr_column {
     pub(crate) const SENDMSG4: usize = 2;
     /// `cgroup_sock_addr/sendmsg6`.
     pub(crate) const SENDMSG6: usize = 3;
+    /// The hooks of Unix sockets.
+    pub(crate) const UNIX: usize = 4;
 }
 
 #[rustfmt::skip]
@@ -102,17 +104,17 @@ pub(crate) static SOCK_ADDR: Context = Context {
     name: "bpf_sock_addr",
     size: 72,
     fields: &[
-        //                                   v4     v6     send4  send6
-        num("user_family",  0, 4,          &[F,     F,     F,     F]),
-        num("user_ip4",     4, 4,          &[R_W,   NO,    R_W,   NO]),
-        arr("user_ip6",     8, 4, 4,       &[NO,    R8_W8, NO,    R8_W8]),
-        num("user_port",   24, 4,          &[R_W,   R_W,   R_W,   R_W]),
-        num("family",      28, 4,          &[F,     F,     F,     F]),
-        num("type",        32, 4,          &[F,     F,     F,     F]),
-        num("protocol",    36, 4,          &[F,     F,     F,     F]),
-        num("msg_src_ip4", 40, 4,          &[NO,    NO,    R_W,   NO]),
-        arr("msg_src_ip6", 44, 4, 4,       &[NO,    NO,    NO,    R8_W8]),
-        ptr("sk",          64, 8, SOCK,    &[F,     F,     F,     F]),
+        //                                   v4     v6     send4  send6  unix
+        num("user_family",  0, 4,          &[F,     F,     F,     F,     F]),
+        num("user_ip4",     4, 4,          &[R_W,   NO,    R_W,   NO,     NO]),
+        arr("user_ip6",     8, 4, 4,       &[NO,    R8_W8, NO,    R8_W8,     NO]),
+        num("user_port",   24, 4,          &[R_W,   R_W,   R_W,   R_W,     R_W]),
+        num("family",      28, 4,          &[F,     F,     F,     F,     F]),
+        num("type",        32, 4,          &[F,     F,     F,     F,     F]),
+        num("protocol",    36, 4,          &[F,     F,     F,     F,     F]),
+        num("msg_src_ip4", 40, 4,          &[NO,    NO,    R_W,   NO,     NO]),
+        arr("msg_src_ip6", 44, 4, 4,       &[NO,    NO,    NO,    R8_W8,     NO]),
+        ptr("sk",          64, 8, SOCK,    &[F,     F,     F,     F,     F]),
     ],
 };
 

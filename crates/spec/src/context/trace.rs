@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::notation::*;
-use crate::FieldKind;
+use crate::FieldKind::{self, Structure};
 
 /// `struct pt_regs` of x86-64.
 #[rustfmt::skip]
@@ -61,5 +61,18 @@ pub(crate) static RAW_TRACEPOINT_WRITABLE_ARGS: Context = Context {
     fields: &[
         ptr("buffer", 0, 8, FieldKind::TracepointBuffer, &[WHOLE0]),
         arr("args", 8, 8, 11, &[R]),
+    ],
+};
+
+/// The arguments of a function, tracepoint or member, eight bytes each: what they are say the kernel's types.
+pub(crate) static BTF_ARGS: Context = Context { name: "", size: 0, fields: &[] };
+
+#[rustfmt::skip]
+pub(crate) static NF_CTX: Context = Context {
+    name: "bpf_nf_ctx",
+    size: 16,
+    fields: &[
+        ptr("state", 0, 8, Structure("nf_hook_state"), &[F]),
+        ptr("skb",   8, 8, Structure("sk_buff"),       &[F]),
     ],
 };

@@ -24,7 +24,11 @@ pub(crate) fn signature(hooks: Family, release: Release, id: u32) -> Option<&'st
 
 /// Hooks whose `bpf_get_cgroup_classid` asks for the current task's class, not a packet's.
 const TASK_CLASS: Family = Family::all_but(&[Family::TC, Family::LWT]);
-const SOCKET_ARGUMENT: Family = Family::any(&[Family::SK_REUSEPORT, Family::SYSCALL]);
+const SOCKET_ARGUMENT: Family = Family::any(&[Family::SK_REUSEPORT, Family::SYSCALL, Family::BTF_TRACING]);
+/// Hooks whose `bpf_setsockopt` takes a socket, not the context.
+const SOCKET_OPTION: Family =
+    Family::any(&[Family::SETSOCKOPT, Family::ITER, Family::LSM_CGROUP, Family::TCP_CONGESTION]);
+const BTF_ARGUMENT: Family = Family::any(&[Family::SYSCALL, Family::BTF_TRACING]);
 const ALL: Family = Family::ALL;
 
 /// The first row that fits counts.
@@ -34,11 +38,11 @@ static VARIANTS: &[Variant] = &[
     v(TASK_CLASS,          V6_1,  V6_18, h( 17, "bpf_get_cgroup_classid", &[],                             INT)),
     v(SOCKET_ARGUMENT,     V6_1,  V6_1,  h( 46, "bpf_get_socket_cookie",  &[BTF_SOCK],                     INT)),
     v(SOCKET_ARGUMENT,     V6_12, V6_18, h( 46, "bpf_get_socket_cookie",  &[BTF_SOCK.or_null()],           INT)),
-    v(Family::SETSOCKOPT,  V6_1,  V6_18, h( 49, "bpf_setsockopt",         &[BTF_SOCK, ANY, ANY, IN, SIZE], INT)),
-    v(Family::SETSOCKOPT,  V6_1,  V6_18, h( 57, "bpf_getsockopt",         &[BTF_SOCK, ANY, ANY, OUT, SIZE], INT)),
+    v(SOCKET_OPTION,       V6_1,  V6_18, h( 49, "bpf_setsockopt",         &[BTF_SOCK, ANY, ANY, IN, SIZE], INT)),
+    v(SOCKET_OPTION,       V6_1,  V6_18, h( 57, "bpf_getsockopt",         &[BTF_SOCK, ANY, ANY, OUT, SIZE], INT)),
     v(Family::CGROUP_SOCK, V6_1,  V6_18, h(107, "bpf_sk_storage_get",     &[MAP, CTX, VALUE_OR_NULL, ANY], MAP_VALUE_OR_NULL)),
     v(Family::SK_LOOKUP,   V6_1,  V6_18, h(124, "bpf_sk_assign",          &[CTX, SOCKET.or_null(), ANY],   INT)),
-    v(Family::SYSCALL,     V6_1,  V6_18, h(188, "bpf_xdp_get_buff_len",   &[btf("xdp_buff")],              INT)),
+    v(BTF_ARGUMENT,        V6_1,  V6_18, h(188, "bpf_xdp_get_buff_len",   &[btf("xdp_buff")],              INT)),
 
     // 6.12 takes a tail call for one that may move the packet, even if it fails; 6.1 and 6.18 do not.
     v(ALL, V6_12, V6_12, h( 12, "bpf_tail_call",             &[CTX, MAP, ANY],                             VOID).tail_call().moves_packet()),

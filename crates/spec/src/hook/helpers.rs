@@ -10,7 +10,7 @@ use crate::{Helper, Release};
 
 /// Hooks that may call the same helpers, as one bit; or several such families, as a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Family(u32);
+pub(crate) struct Family(u64);
 
 impl Family {
     pub(crate) const SOCKET_FILTER: Family = Family(1);
@@ -42,14 +42,44 @@ impl Family {
     pub(crate) const SETSOCKOPT: Family = Family(1 << 23);
     pub(crate) const SK_LOOKUP: Family = Family(1 << 24);
     pub(crate) const SYSCALL: Family = Family(1 << 25);
+    pub(crate) const NETFILTER: Family = Family(1 << 26);
+    pub(crate) const TP_BTF: Family = Family(1 << 27);
+    /// `fentry` and `fexit`.
+    pub(crate) const FENTRY: Family = Family(1 << 28);
+    pub(crate) const MODIFY_RETURN: Family = Family(1 << 29);
+    pub(crate) const ITER: Family = Family(1 << 30);
+    pub(crate) const LSM: Family = Family(1 << 31);
+    pub(crate) const LSM_CGROUP: Family = Family(1 << 32);
+    /// Members of `struct tcp_congestion_ops`.
+    pub(crate) const TCP_CONGESTION: Family = Family(1 << 33);
+    /// `getpeername_unix`, `getsockname_unix`.
+    pub(crate) const ADDR_UNIX_NAME: Family = Family(1 << 34);
 
-    const COUNT: u32 = 26;
+    const COUNT: u32 = 35;
 
     pub(crate) const ALL: Family = Family((1 << Family::COUNT) - 1);
-    pub(crate) const TRACING: Family =
-        Family::any(&[Family::KPROBE, Family::PERF_EVENT, Family::RAW_TRACEPOINT, Family::SYSCALL]);
-    pub(crate) const SOCK_ADDR: Family =
-        Family::any(&[Family::ADDR_BIND_SEND, Family::ADDR_CONNECT, Family::ADDR_NAME]);
+    pub(crate) const TRACING: Family = Family::any(&[
+        Family::KPROBE,
+        Family::PERF_EVENT,
+        Family::RAW_TRACEPOINT,
+        Family::SYSCALL,
+        Family::BTF_TRACING,
+    ]);
+    /// Programs whose context is typed by the kernel's BTF.
+    pub(crate) const BTF_TRACING: Family = Family::any(&[
+        Family::TP_BTF,
+        Family::FENTRY,
+        Family::MODIFY_RETURN,
+        Family::ITER,
+        Family::LSM,
+        Family::LSM_CGROUP,
+    ]);
+    pub(crate) const SOCK_ADDR: Family = Family::any(&[
+        Family::ADDR_BIND_SEND,
+        Family::ADDR_CONNECT,
+        Family::ADDR_NAME,
+        Family::ADDR_UNIX_NAME,
+    ]);
     pub(crate) const SOCKOPT: Family = Family::any(&[Family::GETSOCKOPT, Family::SETSOCKOPT]);
     pub(crate) const LWT: Family =
         Family::any(&[Family::LWT_IN, Family::LWT_OUT, Family::LWT_XMIT, Family::LWT_SEG6LOCAL]);
@@ -65,6 +95,8 @@ impl Family {
         Family::SK_REUSEPORT,
         Family::FLOW_DISSECTOR,
         Family::SK_LOOKUP,
+        Family::NETFILTER,
+        Family::TCP_CONGESTION,
     ]);
 
     /// The union of several sets.
@@ -129,8 +161,8 @@ static ROWS: &[Row] = &[
                get_current_task get_current_task_btf task_pt_regs
                probe_read_user probe_read_kernel probe_read_user_str probe_read_kernel_str"),
     since(V6_12, F::ALL, "cgrp_storage_get cgrp_storage_delete"),
-    open(F::all_but(&[F::SK_REUSEPORT, F::FLOW_DISSECTOR]), "perf_event_output"),
-    open(F::all_but(&[F::TRACING, F::CGROUP_DEVICE, F::SOCKOPT]), "ktime_get_coarse_ns"),
+    open(F::all_but(&[F::SK_REUSEPORT, F::FLOW_DISSECTOR, F::NETFILTER, F::TCP_CONGESTION]), "perf_event_output"),
+    open(F::all_but(&[F::TRACING, F::CGROUP_DEVICE, F::SOCKOPT, F::NETFILTER]), "ktime_get_coarse_ns"),
 
     // The current task: first for tracing and cgroup hooks, later for all.
     open(F::all_but(&[F::SOFTIRQ]), "get_current_pid_tgid get_current_cgroup_id get_current_ancestor_cgroup_id"),
@@ -156,11 +188,14 @@ static ROWS: &[Row] = &[
                    copy_from_user copy_from_user_task task_storage_get task_storage_delete get_branch_snapshot find_vma"),
     open(F::TRACING, "probe_read probe_read_str get_stackid get_stack get_func_ip"),
     until(V6_12, F::TRACING, "probe_write_user"),
-    open(F::any(&[F::KPROBE, F::PERF_EVENT]), "get_attach_cookie"),
-    since(V6_12, F::RAW_TRACEPOINT, "get_attach_cookie"),
+    open(F::any(&[F::KPROBE, F::PERF_EVENT, F::FENTRY, F::MODIFY_RETURN, F::LSM]), "get_attach_cookie"),
+    since(V6_12, F::any(&[F::RAW_TRACEPOINT, F::TP_BTF]), "get_attach_cookie"),
     open(F::PERF_EVENT, "perf_prog_read_value read_branch_records"),
-    open(F::SYSCALL, "sys_bpf sys_close btf_find_by_name_kind kallsyms_lookup_name
-                           skb_output xdp_output sock_from_file"),
+    open(F::SYSCALL, "sys_bpf sys_close btf_find_by_name_kind kallsyms_lookup_name"),
+    open(F::any(&[F::SYSCALL, F::BTF_TRACING]), "skb_output xdp_output sock_from_file"),
+    open(F::any(&[F::FENTRY, F::MODIFY_RETURN, F::LSM]), "get_func_arg get_func_ret get_func_arg_cnt"),
+    open(F::ITER, "seq_printf seq_write seq_printf_btf d_path"),
+    open(F::any(&[F::LSM, F::LSM_CGROUP]), "inode_storage_get inode_storage_delete bprm_opts_set"),
 
     // Sockets: look one up, cast it, ask it.
     open(F::any(&[F::TC, F::XDP, F::CGROUP_SKB, F::SK_SKB, F::SOCK_ADDR]),
@@ -170,18 +205,25 @@ static ROWS: &[Row] = &[
     open(F::any(&[F::TC, F::CGROUP_SKB]), "sk_fullsock get_listener_sock"),
     open(F::any(&[F::TC, F::CGROUP_SKB, F::SOCK_OPS, F::SOCKOPT]), "tcp_sock"),
     open(F::all_but(&[F::KPROBE, F::PERF_EVENT, F::RAW_TRACEPOINT, F::CGROUP_SOCK,
-                   F::CGROUP_DEVICE, F::SK_REUSEPORT, F::CGROUP_SYSCTL, F::SOCKOPT]),
+                   F::CGROUP_DEVICE, F::SK_REUSEPORT, F::CGROUP_SYSCTL, F::SOCKOPT, F::NETFILTER, F::TCP_CONGESTION]),
          "skc_to_tcp_sock skc_to_tcp6_sock skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock
           skc_to_unix_sock skc_to_mptcp_sock"),
     open(F::any(&[F::SOCKET_FILTER, F::TC, F::CGROUP_SKB, F::CGROUP_SOCK, F::SOCK_OPS, F::SK_SKB,
-               F::SOCK_ADDR, F::SK_REUSEPORT, F::SYSCALL]), "get_socket_cookie"),
+               F::SOCK_ADDR, F::SK_REUSEPORT, F::SYSCALL, F::BTF_TRACING]), "get_socket_cookie"),
     open(F::any(&[F::CGROUP_SOCK, F::SOCK_OPS, F::SK_MSG, F::SOCK_ADDR, F::SOCKOPT]), "get_netns_cookie"),
     since(V6_18, F::any(&[F::SOCKET_FILTER, F::TC, F::CGROUP_SKB]), "get_netns_cookie"),
     open(F::any(&[F::SOCKET_FILTER, F::TC, F::CGROUP_SKB, F::SK_SKB]), "get_socket_uid"),
-    open(F::any(&[F::TC, F::CGROUP_SKB, F::CGROUP_SOCK, F::SOCK_OPS, F::SK_MSG, F::SOCK_ADDR, F::SOCKOPT]),
-         "sk_storage_get"),
-    open(F::any(&[F::TC, F::CGROUP_SKB, F::SOCK_OPS, F::SK_MSG, F::SOCK_ADDR, F::SOCKOPT]), "sk_storage_delete"),
-    open(F::any(&[F::SOCK_OPS, F::SOCK_ADDR, F::SETSOCKOPT]), "setsockopt getsockopt"),
+    open(F::any(&[F::TC, F::CGROUP_SKB, F::CGROUP_SOCK, F::SOCK_OPS, F::SK_MSG, F::SOCK_ADDR, F::SOCKOPT, F::BTF_TRACING,
+               F::TCP_CONGESTION]), "sk_storage_get"),
+    open(F::any(&[F::TC, F::CGROUP_SKB, F::SOCK_OPS, F::SK_MSG, F::SOCK_ADDR, F::SOCKOPT, F::BTF_TRACING, F::TCP_CONGESTION]),
+         "sk_storage_delete"),
+    open(F::TCP_CONGESTION, "tcp_send_ack"),
+    open(F::any(&[F::SOCK_OPS, F::ADDR_BIND_SEND, F::ADDR_CONNECT, F::ADDR_NAME, F::SETSOCKOPT]), "setsockopt getsockopt"),
+    since(V6_18, F::ADDR_UNIX_NAME, "setsockopt getsockopt"),
+    // At some targets only: see `target`.
+    open(F::any(&[F::ITER, F::LSM_CGROUP, F::TCP_CONGESTION]), "setsockopt getsockopt"),
+    open(F::any(&[F::FENTRY, F::MODIFY_RETURN, F::TP_BTF, F::LSM, F::LSM_CGROUP]), "d_path"),
+    open(F::any(&[F::LSM, F::LSM_CGROUP]), "ima_inode_hash ima_file_hash"),
     open(F::ADDR_CONNECT, "bind"),
     open(F::any(&[F::TC, F::CGROUP_SKB]), "skb_ecn_set_ce"),
     open(F::any(&[F::TC, F::XDP]), "tcp_check_syncookie tcp_gen_syncookie
@@ -209,22 +251,22 @@ static ROWS: &[Row] = &[
     open(F::any(&[F::TC, F::CGROUP_SKB]), "skb_cgroup_id skb_ancestor_cgroup_id"),
     open(F::TC, "skb_vlan_push skb_vlan_pop skb_change_proto skb_change_type set_hash skb_get_xfrm_state
                       skb_cgroup_classid redirect_neigh redirect_peer skb_set_tstamp"),
-    open(F::any(&[F::XDP, F::SYSCALL]), "xdp_get_buff_len"),
+    open(F::any(&[F::XDP, F::SYSCALL, F::BTF_TRACING]), "xdp_get_buff_len"),
     open(F::XDP, "xdp_adjust_head xdp_adjust_meta xdp_adjust_tail xdp_load_bytes xdp_store_bytes redirect_map"),
     open(F::any(&[F::LWT_IN, F::LWT_XMIT]), "lwt_push_encap"),
     open(F::LWT_SEG6LOCAL, "lwt_seg6_store_bytes lwt_seg6_adjust_srh lwt_seg6_action"),
 
     // Control groups.
     open(F::any(&[F::CGROUP_SKB, F::CGROUP_SOCK, F::SOCK_OPS, F::CGROUP_DEVICE, F::SOCK_ADDR, F::CGROUP_SYSCTL,
-               F::SOCKOPT]), "get_local_storage"),
+               F::SOCKOPT, F::LSM_CGROUP]), "get_local_storage"),
     open(F::any(&[F::CGROUP_SOCK, F::CGROUP_DEVICE, F::ADDR_BIND_SEND, F::ADDR_CONNECT, F::CGROUP_SYSCTL,
-               F::SOCKOPT]), "get_retval set_retval"),
+               F::SOCKOPT, F::LSM_CGROUP]), "get_retval set_retval"),
     open(F::CGROUP_SKB, "sk_cgroup_id sk_ancestor_cgroup_id"),
     open(F::CGROUP_SYSCTL, "sysctl_get_name sysctl_get_current_value sysctl_get_new_value sysctl_set_new_value"),
 ];
 
 /// For each helper number and release: the families that may call it.
-static ALLOWED: LazyLock<Vec<[u32; Release::ALL.len()]>> = LazyLock::new(|| {
+static ALLOWED: LazyLock<Vec<[u64; Release::ALL.len()]>> = LazyLock::new(|| {
     let mut table = vec![[0; Release::ALL.len()]; Helper::all().len() + 1];
     for row in ROWS {
         for helper in row.helpers.split_whitespace().filter_map(Helper::by_name) {

@@ -2,12 +2,15 @@
 
 mod action;
 mod helpers;
+mod lsm;
 mod table;
+mod target;
 
 use crate::helper::signature;
 use crate::{Access, Context, FieldKind, Helper, Release};
 
 pub(crate) use helpers::Family;
+pub use target::{Opening, TargetKind};
 
 /// A place in the kernel where a program runs.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Hook {
     family: Family,
     returns: ReturnRange,
     packet: PacketRule,
+    /// What a program names beside the hook.
+    target: TargetKind,
 }
 
 /// The values that a program of a hook may return.
@@ -35,6 +40,8 @@ pub enum ReturnRange {
     Any,
     /// A scalar within these bounds, signed, inclusive.
     Within(i32, i32),
+    /// Nobody looks at `r0`: it need not even be set.
+    Unread,
 }
 
 /// What a program may do with packet bytes.
@@ -96,7 +103,8 @@ impl Hook {
         signature(self.family, release, id)
     }
 
-    /// The values that a program may return. The same in every release that Belay knows.
+    /// The values that a program may return. The same in every release that Belay knows. For security hooks ask
+    /// [`Hook::return_range_at`].
     pub fn return_range(&self, release: Release) -> ReturnRange {
         let _ = release;
         self.returns
@@ -136,7 +144,7 @@ impl ReturnRange {
     /// Whether a program may return this number.
     pub fn contains(self, value: i32) -> bool {
         match self {
-            ReturnRange::Any => true,
+            ReturnRange::Any | ReturnRange::Unread => true,
             ReturnRange::Within(low, high) => low <= value && value <= high,
         }
     }

@@ -1,14 +1,15 @@
-//! The 44 hooks, one line each.
+//! The hooks, one line each.
 
 use super::PacketRule::{self, None, Read, ReadAndPass, Write, WriteAndPassToAll};
 use super::ReturnRange::{self, Any, Within};
+use super::TargetKind::{self, Function, Iterator, Member, SecurityHook, Tracepoint};
 use super::{Family, Hook};
 use crate::Context;
 use crate::context::control::{CGROUP_DEV_CTX, SOCKOPT, SYSCALL_ARGS, SYSCTL, sockopt_column as sockopt};
 use crate::context::skb::{SK_BUFF, XDP_MD, skb_column as skb};
 use crate::context::socket::{BPF_SOCK, SK_LOOKUP, SK_MSG_MD, SK_REUSEPORT_MD, SOCK_ADDR, SOCK_OPS};
 use crate::context::socket::{addr_column as addr, sock_column as sock};
-use crate::context::trace::TRACEPOINT;
+use crate::context::trace::{BTF_ARGS, NF_CTX, TRACEPOINT};
 use crate::context::trace::{PERF_EVENT_DATA, PT_REGS, RAW_TRACEPOINT_ARGS, RAW_TRACEPOINT_WRITABLE_ARGS};
 
 #[allow(clippy::too_many_arguments)] // one a column of the table
@@ -22,7 +23,14 @@ const fn hook(
     returns: ReturnRange,
     packet: PacketRule,
 ) -> Hook {
-    Hook { name, prog_type, attach_type, context, column, family, returns, packet }
+    Hook { name, prog_type, attach_type, context, column, family, returns, packet, target: TargetKind::None }
+}
+
+impl Hook {
+    /// Programs name a target, and their context is what the kernel's types say of it.
+    const fn at(self, target: TargetKind) -> Hook {
+        Hook { target, ..self }
+    }
 }
 
 #[rustfmt::skip]
@@ -30,6 +38,7 @@ pub(super) static HOOKS: &[Hook] = &[
     //   name                              prog attach context                 column            helpers                 returns       packet
     hook("socket_filter",                   1,  0, &SK_BUFF,                      skb::FILTER,      Family::SOCKET_FILTER,  Any,          None),
     hook("kprobe",                          2,  0, &PT_REGS,                      0,                Family::KPROBE,         Any,          None),
+    hook("kprobe/session",                  2, 56, &PT_REGS,                      0,                Family::KPROBE,          Within(0, 1), None),
     hook("sched_cls",                       3,  0, &SK_BUFF,                      skb::TC,          Family::TC,             Any,          Write),
     hook("sched_act",                       4,  0, &SK_BUFF,                      skb::TC,          Family::TC,             Any,          Write),
     hook("tracepoint",                      5,  0, &TRACEPOINT,                   0,                Family::KPROBE,         Any,          None),
@@ -62,6 +71,11 @@ pub(super) static HOOKS: &[Hook] = &[
     hook("cgroup_sock_addr/getpeername6",  18, 30, &SOCK_ADDR,                    addr::V6,         Family::ADDR_NAME,      Within(1, 1), None),
     hook("cgroup_sock_addr/getsockname4",  18, 31, &SOCK_ADDR,                    addr::V4,         Family::ADDR_NAME,      Within(1, 1), None),
     hook("cgroup_sock_addr/getsockname6",  18, 32, &SOCK_ADDR,                    addr::V6,         Family::ADDR_NAME,      Within(1, 1), None),
+    hook("cgroup_sock_addr/connect_unix",  18, 49, &SOCK_ADDR,                    addr::UNIX,       Family::ADDR_BIND_SEND,  Within(0, 1), None),
+    hook("cgroup_sock_addr/sendmsg_unix",  18, 50, &SOCK_ADDR,                    addr::UNIX,       Family::ADDR_BIND_SEND,  Within(0, 1), None),
+    hook("cgroup_sock_addr/recvmsg_unix",  18, 51, &SOCK_ADDR,                    addr::UNIX,       Family::ADDR_NAME,       Within(1, 1), None),
+    hook("cgroup_sock_addr/getpeername_unix",18, 52, &SOCK_ADDR,                    addr::UNIX,       Family::ADDR_UNIX_NAME,  Within(1, 1), None),
+    hook("cgroup_sock_addr/getsockname_unix",18, 53, &SOCK_ADDR,                    addr::UNIX,       Family::ADDR_UNIX_NAME,  Within(1, 1), None),
     hook("lwt_seg6local",                  19,  0, &SK_BUFF,                      skb::LWT,         Family::LWT_SEG6LOCAL,  Any,          ReadAndPass),
     hook("sk_reuseport/select",            21, 39, &SK_REUSEPORT_MD,              0,                Family::SK_REUSEPORT,   Any,          ReadAndPass),
     hook("sk_reuseport/select_or_migrate", 21, 40, &SK_REUSEPORT_MD,              0,                Family::SK_REUSEPORT,   Any,          ReadAndPass),
@@ -70,6 +84,15 @@ pub(super) static HOOKS: &[Hook] = &[
     hook("raw_tracepoint_writable",        24,  0, &RAW_TRACEPOINT_WRITABLE_ARGS, 0,                Family::RAW_TRACEPOINT, Any,          None),
     hook("cgroup_sockopt/getsockopt",      25, 21, &SOCKOPT,                      sockopt::GET,     Family::GETSOCKOPT,     Within(0, 1), WriteAndPassToAll),
     hook("cgroup_sockopt/setsockopt",      25, 22, &SOCKOPT,                      sockopt::SET,     Family::SETSOCKOPT,     Within(0, 1), WriteAndPassToAll),
+    hook("tracing/raw_tp",                 26, 23, &BTF_ARGS,                     0,                Family::TP_BTF,          Any,          None).at(Tracepoint),
+    hook("tracing/fentry",                 26, 24, &BTF_ARGS,                     0,                Family::FENTRY,          Within(0, 0), None).at(Function),
+    hook("tracing/fexit",                  26, 25, &BTF_ARGS,                     0,                Family::FENTRY,          Within(0, 0), None).at(Function),
+    hook("tracing/modify_return",          26, 26, &BTF_ARGS,                     0,                Family::MODIFY_RETURN,   Any,          None).at(Function),
+    hook("tracing/iter",                   26, 28, &BTF_ARGS,                     0,                Family::ITER,            Within(0, 1), None).at(Iterator),
+    hook("struct_ops",                     27,  0, &BTF_ARGS,                     0,                Family::TCP_CONGESTION,  Any,          None).at(Member),
+    hook("lsm/mac",                        29, 27, &BTF_ARGS,                     0,                Family::LSM,             Any,          None).at(SecurityHook),
+    hook("lsm/cgroup",                     29, 43, &BTF_ARGS,                     0,                Family::LSM_CGROUP,      Within(0, 1), None).at(SecurityHook),
     hook("sk_lookup",                      30, 36, &SK_LOOKUP,                    0,                Family::SK_LOOKUP,      Within(0, 1), None),
     hook("syscall",                        31,  0, &SYSCALL_ARGS,                 0,                Family::SYSCALL,        Any,          None),
+    hook("netfilter",                      32, 45, &NF_CTX,                       0,                Family::NETFILTER,       Within(0, 1), None),
 ];

@@ -5,7 +5,7 @@
 
 use belay_isa::{CallTarget, Insn, Pc, Reg};
 use belay_object::btf::{Btf, Kind, Linkage, TypeId};
-use belay_spec::Helper;
+use belay_spec::{Helper, TargetKind};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::memory::MemoryUse;
@@ -15,10 +15,6 @@ use crate::value::{Memory, Pointer, Value};
 use crate::walk::Walk;
 
 use super::{ARGUMENTS, Arguments, scratch_caller_saved};
-
-/// Hooks whose context goes by several types: a plain pointer may be one of them.
-const TRACING: [&str; 5] =
-    ["kprobe", "tracepoint", "perf_event", "raw_tracepoint", "raw_tracepoint_writable"];
 
 /// What a parameter of a global function takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,9 +111,9 @@ impl Walk<'_> {
             parameters.push(match btf.strip(param.ty).kind {
                 Kind::Ptr(target) => {
                     let pointee = btf.strip(target);
-                    if pointee.name == self.hook.context.name {
+                    if !pointee.name.is_empty() && pointee.name == self.hook.context.name {
                         Parameter::Context
-                    } else if TRACING.contains(&self.hook.name) {
+                    } else if self.is_tracing() {
                         return Err(Stop::unsupported(format!(
                             "pointer parameters of `{name}` at a tracing hook"
                         )));
@@ -148,6 +144,19 @@ impl Walk<'_> {
             ));
         }
         Ok(parameters)
+    }
+
+    /// Whether the hook's context goes by several types: a plain pointer may be one of them.
+    fn is_tracing(&self) -> bool {
+        const TRACING: [&str; 6] = [
+            "kprobe",
+            "kprobe/session",
+            "tracepoint",
+            "perf_event",
+            "raw_tracepoint",
+            "raw_tracepoint_writable",
+        ];
+        TRACING.contains(&self.hook.name) || self.hook.target_kind() != TargetKind::None
     }
 
     /// Whether the function, or one that it calls, has a helper that may move the packet. A tail call counts, too.

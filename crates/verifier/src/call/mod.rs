@@ -13,7 +13,7 @@ mod result;
 mod string;
 
 use belay_isa::{Pc, Reg};
-use belay_spec::{Arg, ArgKind, Helper};
+use belay_spec::{Arg, ArgKind, Helper, Opening};
 
 use crate::fault::{Check, Fault, Leave};
 use crate::object::{DynptrSource, Object};
@@ -127,6 +127,18 @@ impl Walk<'_> {
         let Some(helper) = self.hook.signature(self.release, known.id) else {
             return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
         };
+        let refuse = |kernel: String| Err(Fault::Program { kernel }.into());
+        match self.hook.opening(self.release, helper, self.target) {
+            Opening::Open => {}
+            Opening::Closed => {
+                return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
+            }
+            Opening::ClosedHere => return refuse("helper call is not allowed in probe".to_string()),
+            Opening::AroundFunctions => {
+                let (name, id) = (helper.name, helper.id);
+                return refuse(format!("func {name}#{id} supported only for fentry/fexit/fmod_ret programs"));
+            }
+        }
         if helper.effects.gpl_only && !self.gpl_compatible {
             return Err(Fault::HelperGpl { name: helper.name }.into());
         }
@@ -136,7 +148,7 @@ impl Walk<'_> {
         let here = self.hook.prog_type;
         if !helper.effects.supported_in.is_empty() && !helper.effects.supported_in.contains(&here) {
             let kernel = format!("func {}#{} not supported for program type {here}", helper.name, helper.id);
-            return Err(Fault::Program { kernel }.into());
+            return refuse(kernel);
         }
         Ok(helper)
     }

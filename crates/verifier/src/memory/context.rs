@@ -1,9 +1,10 @@
 //! Fields of the context. Which offsets, widths and directions a hook allows is data in `belay-spec`.
 
 use belay_isa::Reg;
-use belay_spec::FieldKind;
+use belay_spec::{FieldKind, TargetKind};
 
-use crate::fault::{Check, Fault};
+use crate::fault::{Check, Fault, Stop};
+use crate::object::Flags;
 use crate::value::{PacketRange, Pointer, Value};
 use crate::walk::Walk;
 
@@ -13,6 +14,9 @@ impl Walk<'_> {
     pub(crate) fn context_access(&mut self, at: At, base: &Value, action: Action) -> Check<Value> {
         self.constant_offset(at.base, base)?;
         let size = at.size.bytes();
+        if self.hook.target_kind() != TargetKind::None {
+            return Err(Stop::unsupported(format!("the arguments of `{}` (kernel types)", self.target)));
+        }
         let refused = Fault::ContextField { off: at.off, size, direction: action.direction() };
         let Ok(off) = i32::try_from(at.off) else { return Err(refused.into()) };
         let kind =
@@ -27,6 +31,7 @@ impl Walk<'_> {
             FieldKind::PacketEnd => Value::pointer(Pointer::PacketEnd),
             FieldKind::FlowKeys => Value::pointer(Pointer::FlowKeys),
             FieldKind::TracepointBuffer => Value::pointer(Pointer::TracepointBuffer),
+            FieldKind::Structure(name) => self.kernel_object(name, Flags::TRUSTED)?,
             FieldKind::Socket { kind, nullable } => {
                 let socket = Value::pointer(Pointer::Socket(kind));
                 if nullable { socket.maybe(self.fresh_id()) } else { socket }

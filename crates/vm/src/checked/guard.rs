@@ -304,7 +304,10 @@ impl Guard {
                 Some(_) => self.regions.add(What::Socket(kind), value, view_size(kind), None),
                 None => return Tag::Null(self.pc),
             },
-            FieldKind::Scalar | FieldKind::FlowKeys | FieldKind::TracepointBuffer => return Tag::Number,
+            FieldKind::Scalar
+            | FieldKind::FlowKeys
+            | FieldKind::TracepointBuffer
+            | FieldKind::Structure(_) => return Tag::Number,
         };
         Tag::Pointer(id)
     }
