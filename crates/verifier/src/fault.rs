@@ -189,6 +189,9 @@ pub enum Fault {
     /// Packet bytes may not be written at this hook.
     #[error("cannot write into packet")]
     PacketReadOnly { reg: Reg },
+    /// A slice that may be written is asked for where packets may not be.
+    #[error("the prog does not allow writes to packet data")]
+    SliceReadOnly,
     /// A helper at this hook may not touch packet bytes.
     #[error("helper access to the packet is not allowed")]
     PacketToHelper { reg: Reg },
@@ -389,7 +392,7 @@ impl Fault {
             Fault::SpillSize { .. } | Fault::FillSize => "M0203",
             Fault::StackPointerEscapes | Fault::StackPointerReturned => "M0204",
             Fault::PacketBounds { .. } => "M0205",
-            Fault::PacketReadOnly { .. } | Fault::PacketToHelper { .. } => "M0206",
+            Fault::PacketReadOnly { .. } | Fault::SliceReadOnly | Fault::PacketToHelper { .. } => "M0206",
             Fault::RegionBounds { .. } => "M0207",
             Fault::ContextField { .. } => "M0209",
             Fault::PointerOffset { .. } => "M0210",

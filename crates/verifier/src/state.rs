@@ -251,13 +251,8 @@ impl State {
         }
     }
 
-    /// Takes away everything that carries the reference: it was released.
+    /// Takes away every pointer that carries the reference: it was released.
     pub(crate) fn take_away_carriers(&mut self, id: RefId) {
-        for slot in self.frames.iter_mut().flat_map(|frame| &mut frame.stack.slots) {
-            if slot.is_object() && slot.spilled.reference == Some(id) {
-                slot.forget_object(Ghost::Owner(id));
-            }
-        }
         self.for_each_value(|value| {
             if value.reference == Some(id) {
                 let ghost = match value.ghost {
@@ -267,6 +262,16 @@ impl State {
                 *value = value.taken_away(ghost);
             }
         });
+    }
+
+    /// The objects on that frame's stack that hold the reference are gone.
+    pub(crate) fn forget_objects(&mut self, frame: u8, reference: RefId) {
+        let slots = self.frames.get_mut(usize::from(frame)).map(|frame| &mut frame.stack.slots);
+        for slot in slots.into_iter().flatten() {
+            if slot.is_object() && slot.spilled.reference == Some(reference) {
+                slot.forget_object(Ghost::Owner(reference));
+            }
+        }
     }
 
     /// Takes away every packet pointer, and slices that lie in packets: the packet may have moved.
@@ -281,7 +286,7 @@ impl State {
     /// Takes away every slice of the dynptr: it was overwritten.
     pub(crate) fn take_away_slices(&mut self, dynptr: Id) {
         self.for_each_value(|value| {
-            if value.slice().is_some_and(|slice| slice.dynptr == dynptr) {
+            if value.slice().is_some_and(|slice| slice.bound && slice.dynptr == dynptr) {
                 *value = value.taken_away(Ghost::None);
             }
         });

@@ -107,6 +107,8 @@ pub(crate) struct Slice {
     pub(crate) dynptr: Id,
     /// Whether it may lie in a packet: it dies when that may move.
     pub(crate) packet: bool,
+    /// Whether it dies when its dynptr is overwritten: not if a kernel function gave it (measured on 6.18).
+    pub(crate) bound: bool,
 }
 
 /// Number, pointer or nothing.

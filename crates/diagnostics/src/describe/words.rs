@@ -180,6 +180,16 @@ impl Case<'_> {
                 let text = if *direction == Direction::Read { "read here" } else { "filled here" };
                 self.say(pc, text, headline.into(), Some(help))
             }
+            Fault::SliceReadOnly => {
+                let callee = self.callee_name(pc);
+                self.say_at(
+                    pc,
+                    &callee,
+                    "called here",
+                    "this hook may not write packets, so it gets no slices to write".into(),
+                    Some("use `bpf_dynptr_slice`, or copy with `bpf_dynptr_write`"),
+                )
+            }
             Fault::StackPointerEscapes => {
                 let help = "hand the value, not the address of a local variable, to the caller";
                 self.say(

@@ -175,17 +175,23 @@ impl Walk<'_> {
         .into())
     }
 
-    /// Ends the dynptr's obligation, and with it the clones and the slices.
-    pub(super) fn release_dynptr(&self, state: &mut State, dynptr: Dynptr) {
-        let Some(reference) = dynptr.reference else { return };
+    /// Ends the dynptr's obligation, and with it the slices, and the clones in the same frame. (Linux does not look
+    /// for clones in other frames: those stay usable.)
+    pub(super) fn release_dynptr(&self, state: &mut State, reg: Reg, dynptr: Dynptr) {
+        let (Some(reference), Some(Pointer::Stack { frame })) =
+            (dynptr.reference, state.reg(reg).as_pointer())
+        else {
+            return;
+        };
         state.references.release(reference);
         state.take_away_carriers(reference);
+        state.forget_objects(frame, reference);
     }
 
-    /// The memory that a call gives as a slice of the dynptr.
-    pub(crate) fn slice_of(&self, dynptr: Dynptr, size: u32, read_only: bool) -> Value {
-        let slice = Some(Slice { dynptr: dynptr.id, packet: dynptr.source.in_packet() });
-        let memory = Memory { read_only, slice, ..Memory::of(size) };
+    /// The memory that a helper gives as a slice of the dynptr.
+    pub(super) fn slice_of(&self, dynptr: Dynptr, size: u32) -> Value {
+        let slice = Slice { dynptr: dynptr.id, packet: dynptr.source.in_packet(), bound: true };
+        let memory = Memory { slice: Some(slice), ..Memory::of(size) };
         Value { reference: dynptr.reference, ..Value::pointer(Pointer::Memory(memory)) }
     }
 }

@@ -80,7 +80,7 @@ impl Walk<'_> {
         }
         self.check_map_kind(helper, &told)?;
         match (told.releases, told.dynptr) {
-            (Some(_), Some(dynptr)) => self.release_dynptr(state, dynptr),
+            (Some(reg), Some(dynptr)) => self.release_dynptr(state, reg, dynptr),
             (Some(reg), None) => release(state, reg),
             (None, _) => {}
         }

@@ -47,7 +47,7 @@ impl Walk<'_> {
                 let Some(dynptr) = told.dynptr else {
                     return Err(Fault::Program { kernel: "no dynptr arg found".into() }.into());
                 };
-                let slice = self.slice_of(dynptr, told.alloc_size.unwrap_or(0), false);
+                let slice = self.slice_of(dynptr, told.alloc_size.unwrap_or(0));
                 return Ok(if nullable { slice.maybe(self.fresh_id()) } else { slice });
             }
             Ret::Kptr { .. } => {

@@ -152,6 +152,10 @@ impl Walk<'_> {
                     ));
                 }
             },
+            PointerKind::Dynptr => self.kfunc_dynptr(state, pc, callee, (at, &params[at]), told)?,
+            PointerKind::ConstString => {
+                self.constant_string(reg, &value)?;
+            }
             PointerKind::Memory(target) => {
                 let Some(size) = callee.types.size_of(target) else {
                     return Err(Stop::unsupported(format!("argument {at} of `{}`", callee.name)));

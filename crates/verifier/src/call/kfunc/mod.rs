@@ -5,6 +5,7 @@
 
 mod argument;
 mod callee;
+mod dynptr;
 mod kind;
 mod object;
 mod result;
@@ -19,6 +20,7 @@ use crate::state::State;
 use crate::value::RefId;
 use crate::walk::{Next, Walk};
 
+use super::dynptr::Dynptr;
 use super::{release, scratch_caller_saved};
 use callee::Callee;
 
@@ -35,6 +37,8 @@ struct Told {
     releases: Option<Reg>,
     /// The function that the call calls back.
     callback: Option<Pc>,
+    /// The initialised dynptr passed last.
+    dynptr: Option<Dynptr>,
     /// The context as the kernel's own structure.
     kernel_context: Option<TypeId>,
 }
@@ -62,6 +66,9 @@ impl Walk<'_> {
             | KfuncRole::RcuUnlock
             | KfuncRole::PreemptDisable
             | KfuncRole::PreemptEnable
+            | KfuncRole::DynptrFromContext { .. }
+            | KfuncRole::DynptrClone
+            | KfuncRole::DynptrSlice { .. }
             | KfuncRole::MovesPacket => {}
             _ => return Err(callee.not_modelled()),
         }

@@ -54,6 +54,7 @@ impl Walk<'_> {
                     }
                 }
             }
+            (KfuncRole::DynptrSlice { writable }, _) => self.kfunc_slice(callee, told, writable)?,
             // A `void *` is a number.
             (_, Kind::Void) => return Ok(Value::unknown()),
             (_, Kind::Struct { .. } | Kind::Union { .. }) => {

@@ -1,0 +1,16 @@
+# `bpf_dynptr_is_null` of none.
+# expect: reject C0409
+# linux 6.18: Expected an initialized dynptr as arg #0
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.extern bpf_dynptr_is_null kfunc
+.section tc
+
+    r1 = r10
+    r1 += -16
+    call bpf_dynptr_is_null
+out:
+    r0 = 0
+    exit

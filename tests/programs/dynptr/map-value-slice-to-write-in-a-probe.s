@@ -1,0 +1,37 @@
+# This holds for every dynptr, not just those of packets.
+# expect: reject M0206
+# linux 6.18: the prog does not allow writes to packet data
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.extern bpf_dynptr_slice_rdwr kfunc
+.section kprobe
+
+    r6 = r1
+    call bpf_get_prandom_u32
+    *(u32 *)(r10 - 4) = r0
+    r1 = values ll
+    r2 = r10
+    r2 += -4
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r6 = r0
+    r1 = r6
+    r2 = 16
+    r3 = 0
+    r4 = r10
+    r4 += -24
+    call bpf_dynptr_from_mem
+    r1 = r10
+    r1 += -24
+    r2 = 0
+    r3 = r10
+    r3 += -40
+    r4 = 8
+    call bpf_dynptr_slice_rdwr
+    if r0 == 0 goto out
+    r1 = *(u64 *)(r0 + 0)
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,39 @@
+# And when they are written through the dynptr.
+# expect: reject M0208
+# linux 6.18: R7 invalid mem access 'scalar'
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.extern bpf_dynptr_from_skb_meta kfunc
+.extern bpf_dynptr_slice kfunc
+.section tc
+
+    r6 = r1
+    r1 = r6
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    call bpf_dynptr_from_skb_meta
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = r10
+    r3 += -32
+    r4 = 8
+    call bpf_dynptr_slice
+    if r0 == 0 goto out
+    r7 = r0
+    *(u64 *)(r10 + -40) = 0
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = r10
+    r3 += -40
+    r4 = 8
+    r5 = 0
+    call bpf_dynptr_write
+    r1 = *(u64 *)(r7 + 0)
+out:
+    r0 = 0
+    exit

@@ -1,0 +1,44 @@
+# `bpf_dynptr_copy` into a packet.
+# expect: accept
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.extern bpf_dynptr_clone kfunc
+.extern bpf_dynptr_copy kfunc
+.extern bpf_dynptr_from_skb kfunc
+.extern bpf_dynptr_slice kfunc
+.section tc
+
+    r6 = r1
+    r1 = r6
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    call bpf_dynptr_from_skb
+    r1 = r10
+    r1 += -16
+    r2 = r10
+    r2 += -48
+    call bpf_dynptr_clone
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = r10
+    r3 += -32
+    r4 = 8
+    call bpf_dynptr_slice
+    if r0 == 0 goto out
+    r7 = r0
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = r10
+    r3 += -48
+    r4 = 0
+    r5 = 8
+    call bpf_dynptr_copy
+    r1 = *(u64 *)(r7 + 0)
+out:
+    r0 = 0
+    exit

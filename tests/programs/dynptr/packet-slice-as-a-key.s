@@ -1,0 +1,31 @@
+# But not as a key.
+# expect: reject C0403
+# linux 6.18: R2 type=rdonly_mem expected=fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.extern bpf_dynptr_from_skb kfunc
+.extern bpf_dynptr_slice kfunc
+.section tc
+
+    r6 = r1
+    r1 = r6
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    call bpf_dynptr_from_skb
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = r10
+    r3 += -32
+    r4 = 8
+    call bpf_dynptr_slice
+    if r0 == 0 goto out
+    r2 = r0
+    r1 = values ll
+    call bpf_map_lookup_elem
+out:
+    r0 = 0
+    exit

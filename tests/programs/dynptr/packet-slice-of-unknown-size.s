@@ -1,0 +1,33 @@
+# The size is a constant.
+# expect: reject C0403
+# linux 6.18: R4 must be a known constant
+
+.license GPL
+.map ring kind=ringbuf entries=4096
+.map values kind=array key=4 value=64 entries=1
+.extern bpf_dynptr_from_skb kfunc
+.extern bpf_dynptr_slice kfunc
+.section tc
+
+    r6 = r1
+    r1 = r6
+    r2 = 0
+    r3 = r10
+    r3 += -16
+    call bpf_dynptr_from_skb
+    call bpf_get_prandom_u32
+    r7 = r0
+    r7 &= 7
+    r7 += 1
+    r1 = r10
+    r1 += -16
+    r2 = 0
+    r3 = r10
+    r3 += -32
+    r4 = r7
+    call bpf_dynptr_slice
+    if r0 == 0 goto out
+    r1 = *(u64 *)(r0 + 0)
+out:
+    r0 = 0
+    exit
