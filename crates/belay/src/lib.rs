@@ -23,6 +23,7 @@ pub use belay_diagnostics as diagnostics;
 pub use belay_isa as isa;
 pub use belay_linux as linux;
 pub use belay_object as object;
+pub use belay_profile as profile;
 pub use belay_sockets as sockets;
 pub use belay_spec as spec;
 pub use belay_verifier as verifier;

@@ -26,5 +26,5 @@ pub use program::{
     Attach, BrokenProgram, BtfLine, Extern, ExternKind, Line, MapDef, MapOrigin, Object, Program, SlotInit,
     Subprogram,
 };
-pub use reader::Options;
+pub use reader::{KernelBtf, Options};
 pub use section::{SectionHook, hook_section, section_hook, section_names};

@@ -16,12 +16,40 @@ use crate::{kernel_form, link, text};
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Types of the kernel that CO-RE relocations are resolved against. None: the running kernel's, from
-    /// `/sys/kernel/btf/vmlinux`, read only if the object has such relocations.
-    pub kernel_btf: Option<Arc<Btf>>,
+    /// `/sys/kernel/btf/vmlinux`. Asked for only if the object has such relocations.
+    pub kernel_btf: Option<KernelBtf>,
     /// The kernel's configuration (`CONFIG_HZ=250` and so on), for `__kconfig` variables. None: the running kernel's.
     pub kernel_config: Option<String>,
     /// `LINUX_KERNEL_VERSION`: major << 16 | minor << 8 | patch. None: the running kernel's.
     pub kernel_version: Option<u32>,
+}
+
+/// A kernel's types, made when they are first asked for.
+#[derive(Clone)]
+pub struct KernelBtf(Arc<dyn Fn() -> Arc<Btf> + Send + Sync>);
+
+impl KernelBtf {
+    /// Types that are made, or unpacked, by this function.
+    pub fn lazy(make: impl Fn() -> Arc<Btf> + Send + Sync + 'static) -> KernelBtf {
+        KernelBtf(Arc::new(make))
+    }
+
+    /// The types.
+    pub(crate) fn get(&self) -> Arc<Btf> {
+        (self.0)()
+    }
+}
+
+impl From<Arc<Btf>> for KernelBtf {
+    fn from(btf: Arc<Btf>) -> KernelBtf {
+        KernelBtf::lazy(move || btf.clone())
+    }
+}
+
+impl std::fmt::Debug for KernelBtf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KernelBtf")
+    }
 }
 
 impl Object {

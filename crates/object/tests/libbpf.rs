@@ -48,6 +48,7 @@ fn every_program_is_what_libbpf_loads() {
                 .expect("the types parse")
                 .btf
                 .expect("the types exist")
+                .into()
         });
         match Object::parse(path, &bytes, &Options { kernel_btf, ..Options::default() }) {
             Ok(object) => compared += compare(record, &object, &kernel, &mut faults),

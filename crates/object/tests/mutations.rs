@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use belay_object::{Object, Options};
+use belay_object::{KernelBtf, Object, Options};
 
 /// xorshift64*: the same mutations in every run.
 struct Random(u64);
@@ -61,7 +61,8 @@ fn options() -> Options {
     let path = data("core_kernel.bpf.o");
     let bytes = std::fs::read(&path).expect("committed");
     let given = Options { kernel_config: Some(String::new()), kernel_version: Some(0), ..Options::default() };
-    let kernel_btf: Option<Arc<_>> = Object::parse("kernel", &bytes, &given).expect("parses").btf;
+    let types: Option<Arc<_>> = Object::parse("kernel", &bytes, &given).expect("parses").btf;
+    let kernel_btf = types.map(KernelBtf::from);
     assert!(kernel_btf.is_some());
     Options { kernel_btf, ..given }
 }

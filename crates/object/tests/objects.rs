@@ -18,7 +18,7 @@ fn read(name: &str, options: &Options) -> Object {
 /// Everything that would come from the running kernel, given.
 fn offline() -> Options {
     Options {
-        kernel_btf: Some(types_of("core_kernel.bpf.o")),
+        kernel_btf: Some(types_of("core_kernel.bpf.o").into()),
         kernel_config: Some("CONFIG_BPF_SYSCALL=y\nCONFIG_HZ=250\n".to_owned()),
         kernel_version: Some(6 << 16 | 18 << 8),
     }
@@ -324,7 +324,7 @@ fn what_the_kernel_lacks_becomes_an_impossible_call() {
 fn without_kernel_types_only_programs_that_need_them_break() {
     let empty =
         Btf::parse("empty", read("legacy.bpf.o", &offline()).btf.expect("has types").bytes().to_vec());
-    let options = Options { kernel_btf: Some(Arc::new(empty.expect("parses"))), ..offline() };
+    let options = Options { kernel_btf: Some(Arc::new(empty.expect("parses")).into()), ..offline() };
     let object = read("core.bpf.o", &options);
     // Types that do not exist are an answer too: poison, zero, false.
     assert!(object.broken.is_empty(), "{:?}", object.broken);

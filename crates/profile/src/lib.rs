@@ -14,9 +14,10 @@ mod file;
 mod kfunc;
 mod selection;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use belay_object::btf::{Btf, TypeId};
+use belay_object::{KernelBtf, Options};
 use belay_spec::Release;
 
 pub use facts::{Facts, RecordedKfunc};
@@ -36,8 +37,8 @@ pub struct KernelProfile {
 /// Types, unpacked when first asked for.
 #[derive(Debug)]
 enum Types {
-    Read(Box<Btf>),
-    BuiltIn(Release, OnceLock<Box<Btf>>),
+    Read(Arc<Btf>),
+    BuiltIn(Release, OnceLock<Arc<Btf>>),
 }
 
 impl KernelProfile {
@@ -48,7 +49,7 @@ impl KernelProfile {
 
     /// A profile of these types and facts.
     pub fn new(facts: Facts, btf: Btf) -> KernelProfile {
-        KernelProfile { facts, types: Types::Read(Box::new(btf)), kfuncs: OnceLock::new() }
+        KernelProfile { facts, types: Types::Read(Arc::new(btf)), kfuncs: OnceLock::new() }
     }
 
     /// Reads a recorded profile. `path` is for the message.
@@ -82,10 +83,29 @@ impl KernelProfile {
 
     /// The kernel's types.
     pub fn btf(&self) -> &Btf {
+        self.shared_btf()
+    }
+
+    /// The kernel's types, to share.
+    pub fn shared_btf(&self) -> &Arc<Btf> {
         match &self.types {
             Types::Read(btf) => btf,
-            Types::BuiltIn(release, btf) => btf.get_or_init(|| Box::new(builtin::btf(*release))),
+            Types::BuiltIn(release, btf) => btf.get_or_init(|| Arc::new(builtin::btf(*release))),
         }
+    }
+
+    /// How to read an object that is to be judged for this kernel: CO-RE relocations by its types, the kernel's
+    /// version its own.
+    pub fn object_options(&self) -> Options {
+        let kernel_btf = match &self.types {
+            Types::Read(btf) => KernelBtf::from(btf.clone()),
+            Types::BuiltIn(release, _) => {
+                let release = *release;
+                KernelBtf::lazy(move || KernelProfile::builtin(release).shared_btf().clone())
+            }
+        };
+        let kernel_version = Some(self.facts.release.version_code());
+        Options { kernel_btf: Some(kernel_btf), kernel_version, ..Options::default() }
     }
 
     /// The kernel function of that name, if this kernel has it.

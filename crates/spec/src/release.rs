@@ -98,6 +98,17 @@ impl Rule {
     }
 }
 
+impl Release {
+    /// `LINUX_VERSION_CODE` of the release's first version: major << 16 | minor << 8.
+    pub fn version_code(self) -> u32 {
+        match self {
+            Release::V6_1 => 6 << 16 | 1 << 8,
+            Release::V6_12 => 6 << 16 | 12 << 8,
+            Release::V6_18 => 6 << 16 | 18 << 8,
+        }
+    }
+}
+
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -128,12 +128,25 @@ pub(crate) enum StackObject {
         drained: bool,
         /// How many elements this path has taken.
         depth: u32,
+        /// Whether its elements live as long as an RCU section.
+        protection: Protection,
     },
     /// Saved interrupt flags: one slot.
     IrqFlags {
         /// Whether a resilient lock saved them, not `bpf_local_irq_save`.
         by_lock: bool,
     },
+}
+
+/// What an iterator's life hangs on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Protection {
+    /// Nothing but itself.
+    None,
+    /// The RCU section in which it was made.
+    Rcu,
+    /// Such a section, and none is open any more: only `destroy` may be called.
+    Lapsed,
 }
 
 /// Where the data of a dynptr lie.

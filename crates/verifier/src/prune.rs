@@ -231,8 +231,8 @@ fn slot_covers(old: &Slot, marked: bool, new: &Slot, compare: Compare, names: &m
 /// The same object in the same condition; how far an iterator has come does not matter.
 fn object_covers(old: StackObject, new: StackObject) -> bool {
     let settled = |object: StackObject| match object {
-        StackObject::Iterator { ty, first, drained, depth: _ } => {
-            StackObject::Iterator { ty, first, drained, depth: 0 }
+        StackObject::Iterator { ty, first, drained, depth: _, protection } => {
+            StackObject::Iterator { ty, first, drained, depth: 0, protection }
         }
         object => object,
     };

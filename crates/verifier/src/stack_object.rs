@@ -28,6 +28,17 @@ pub(crate) struct ObjectSlots {
 }
 
 impl ObjectSlots {
+    /// How many.
+    pub(crate) fn len(self) -> usize {
+        self.count
+    }
+
+    /// The value of the first slot, to change; `None` if the stack has not grown so far.
+    pub(crate) fn first_value_mut(self, state: &mut State) -> Option<&mut Value> {
+        let stack = &mut state.frames.get_mut(usize::from(self.frame))?.stack;
+        (self.first < stack.slots().len()).then(|| &mut stack.slot_mut(self.first).spilled)
+    }
+
     /// Their indices, the first slot's first. Slots are counted down from the frame pointer.
     fn indices(self) -> impl Iterator<Item = usize> {
         (0..self.count).map(move |n| self.first - n)

@@ -3,6 +3,7 @@
 use belay_isa::{Pc, Reg};
 use belay_spec::ReturnRange;
 
+use crate::object::StackObject;
 use crate::precision::{Place, Places};
 use crate::reference::References;
 use crate::value::{Ghost, Id, Kind, PacketRange, Pointer, RefId, Registers, Value};
@@ -247,6 +248,15 @@ impl State {
             }
             for (slot, held) in frame.stack.slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_spill()) {
                 change(Place::Slot(index, slot as u8), &mut held.spilled);
+            }
+        }
+    }
+
+    /// Every object on the stacks, slot by slot, to change.
+    pub(crate) fn for_each_object(&mut self, mut change: impl FnMut(&mut StackObject)) {
+        for slot in self.frames.iter_mut().flat_map(|frame| &mut frame.stack.slots) {
+            if let Kind::StackObject(object) = &mut slot.spilled.kind {
+                change(object);
             }
         }
     }

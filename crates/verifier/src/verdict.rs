@@ -12,7 +12,7 @@ use belay_spec::Release;
 use crate::admission::Candidate;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
-use crate::layout::Layout;
+use crate::layout::{KfuncShapes, Layout};
 use crate::replay::{Event, EventKind, Loss, Replayed, replay};
 use crate::special_fields::special_fields;
 use crate::stack_depth::check_stack_depth;
@@ -137,7 +137,8 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
     if let Err(stop) = candidate.check(options.kernel.release()) {
         return (without_path(stop), nothing);
     }
-    let layout = match Layout::of(program) {
+    let kernel = options.kernel.profile();
+    let layout = match Layout::of(program, KfuncShapes::of(&object.externs, kernel)) {
         Ok(layout) => layout,
         Err(stop) => return (without_path(stop), nothing),
     };
@@ -152,7 +153,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         release: options.kernel.release(),
         gpl_compatible,
         btf: object.btf.as_deref(),
-        kernel: options.kernel.profile(),
+        kernel,
     };
     let mut walk = Walk::new(subject);
     let mut stats = Stats::default();
@@ -192,6 +193,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
 /// failure comes with the function from whose entry it was met.
 fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, Failure)> {
     let at = |pc, stop| Failure { stop, pc, decisions: Vec::new(), steps: 0 };
+    walk.check_kfunc_calls().map_err(|(pc, stop)| (0, at(pc, stop)))?;
     let mut walked = BTreeSet::new();
     let mut next = Some(0);
     while let Some(function) = next {

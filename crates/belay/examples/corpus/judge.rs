@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use belay_object::{Object, Program};
+use belay_profile::KernelProfile;
 use belay_spec::{MapKind, Release};
 use belay_verifier::{Options, Verdict, verify};
 
@@ -33,9 +34,13 @@ impl Judge {
 
 /// Reads an object as the programs that load it make it: those of the corpus give maps that have no size one entry, or
 /// one page.
-pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Object, String> {
-    let mut object =
-        Object::parse(path, bytes, &belay_object::Options::default()).map_err(|e| e.to_string())?;
+pub(crate) fn parse(path: &str, bytes: &[u8], judge: Judge) -> Result<Object, String> {
+    // Ids of the kernel's types are those of whoever judges.
+    let options = match judge {
+        Judge::Belay => KernelProfile::builtin(Release::V6_18).object_options(),
+        Judge::Kernel => belay_object::Options::default(),
+    };
+    let mut object = Object::parse(path, bytes, &options).map_err(|e| e.to_string())?;
     for map in &mut object.maps {
         if map.max_entries == 0 {
             map.max_entries = entries(map.kind);
@@ -69,7 +74,7 @@ pub(crate) fn judge(
 ) -> Result<Vec<Case>, Failure> {
     let bytes = read(path)?;
     let path = path.display().to_string();
-    let failed = match caught(|| parse(&path, &bytes)) {
+    let failed = match caught(|| parse(&path, &bytes, judge)) {
         Ok(Ok(object)) => return Ok(judge_object(Arc::new(object), records, judge, limit)),
         Ok(Err(error)) => Answer::Broken(error),
         Err(panic) => Answer::Panic(panic),

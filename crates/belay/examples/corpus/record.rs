@@ -8,7 +8,7 @@ use belay_linux::{LogLevel, Verdict, verify_programs};
 use belay_object::Object;
 use serde::{Deserialize, Serialize};
 
-use crate::judge::parse;
+use crate::judge::{Judge, parse};
 use crate::{Failure, read};
 
 /// The verdict of one program, loaded alone.
@@ -127,7 +127,7 @@ fn hash(bytes: &[u8]) -> u64 {
 /// The kernel's verdict on each program of an object, alone.
 fn ask(name: &str, bytes: &[u8]) -> Vec<Record> {
     // What cannot be read is found by the judge of the programs that others could.
-    let Ok(object) = parse(name, bytes) else { return Vec::new() };
+    let Ok(object) = parse(name, bytes, Judge::Kernel) else { return Vec::new() };
     object
         .programs
         .iter()

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::Failure;
 use crate::area::areas;
 use crate::case::{Case, Kind};
-use crate::judge::{options, parse};
+use crate::judge::{Judge, options, parse};
 
 /// The best of so many is taken: what is measured is the work, not what else the machine does.
 const ROUNDS: usize = 5;
@@ -132,7 +132,7 @@ fn objects(directories: &[impl AsRef<Path>], cases: &[Case]) -> Result<Vec<(Obje
     for (name, programs) in names {
         let path = directories.iter().map(|d| d.as_ref().join(name)).find(|path| path.exists());
         let Some(path) = path else { continue };
-        let object = parse(name, &crate::read(&path)?)?;
+        let object = parse(name, &crate::read(&path)?, Judge::Kernel)?;
         let chosen = object.programs.iter().enumerate().filter(|(_, p)| programs.contains(&p.name.as_str()));
         let chosen = chosen.map(|(index, _)| index).collect();
         objects.push((object, chosen));

@@ -18,6 +18,7 @@ use belay_isa::Slot;
 
 use crate::btf::{Btf, CoreRelocation, Ext, Kind, TypeId};
 use crate::error::{ErrorKind, Fault};
+use crate::reader::KernelBtf;
 use spec::Spec;
 use value::Answer;
 
@@ -85,7 +86,7 @@ impl Wanted {
 pub(crate) struct Core<'a> {
     local: Option<&'a Btf>,
     ext: &'a Ext,
-    given: Option<Arc<Btf>>,
+    given: Option<KernelBtf>,
     kernel: OnceCell<Result<Arc<Btf>, Fault>>,
     fuel: Fuel,
     /// Answers so far: objects ask the same question at many places.
@@ -109,7 +110,7 @@ impl Fuel {
 }
 
 impl<'a> Core<'a> {
-    pub(crate) fn new(local: Option<&'a Btf>, ext: &'a Ext, given: Option<Arc<Btf>>) -> Core<'a> {
+    pub(crate) fn new(local: Option<&'a Btf>, ext: &'a Ext, given: Option<KernelBtf>) -> Core<'a> {
         let fuel = Fuel(Cell::new(FUEL));
         Core { local, ext, given, kernel: OnceCell::new(), fuel, answers: RefCell::default() }
     }
@@ -179,7 +180,7 @@ impl<'a> Core<'a> {
 
     fn kernel(&self) -> Result<Arc<Btf>, Fault> {
         let read = || match &self.given {
-            Some(given) => Ok(given.clone()),
+            Some(given) => Ok(given.get()),
             None => Btf::running_kernel().map_err(|why| {
                 let what = "the object adapts itself to the kernel's types (CO-RE), and none are at hand";
                 Fault::new(ErrorKind::Core, format!("{what}: {why}; give the target kernel's BTF"))

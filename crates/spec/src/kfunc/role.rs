@@ -86,6 +86,8 @@ pub enum KfuncRole {
     Arena,
     /// `bpf_iter_num_new`: what it counts is known, so that its loop converges.
     NumberIterator,
+    /// `bpf_xdp_metadata_*`: only in programs that are bound to a device, which loads them for it.
+    DeviceMetadata,
     /// `bpf_iter_css_task_new`: only in LSM programs and iterators, sleepable ones of others too.
     CssTaskIterator,
     /// `bpf_session_cookie`: memory of the session, eight bytes; only in session programs.

@@ -5,10 +5,12 @@
 //! that nothing reaches (Linux checks the same before its own walk).
 
 mod cycles;
+mod kfuncs;
 mod points;
 mod registers;
 
 pub(crate) use cycles::CycleId;
+pub(crate) use kfuncs::KfuncShapes;
 pub(crate) use points::Turn;
 pub(crate) use registers::RegSet;
 
@@ -48,16 +50,24 @@ pub(crate) struct Layout {
     pub(crate) functions: Vec<Function>,
     points: Vec<Point>,
     cycles: Vec<Option<CycleId>>,
+    kfuncs: KfuncShapes,
     live: Vec<RegSet>,
 }
 
 impl Layout {
     /// Decodes the program and checks its shape.
-    pub(crate) fn of(program: &Program) -> Check<Layout> {
+    pub(crate) fn of(program: &Program, kfuncs: KfuncShapes) -> Check<Layout> {
         let Decoded { insns, faults } = decode_all(&program.slots)?;
         let functions = functions(program, &insns)?;
-        let mut layout =
-            Layout { points: Vec::new(), cycles: Vec::new(), live: Vec::new(), insns, faults, functions };
+        let mut layout = Layout {
+            points: Vec::new(),
+            cycles: Vec::new(),
+            live: Vec::new(),
+            insns,
+            faults,
+            functions,
+            kfuncs,
+        };
         layout.check_jumps()?;
         layout.check_reached()?;
         layout.points = points::points(&layout);

@@ -18,7 +18,6 @@ pub(crate) enum Turn {
     /// `may_goto`: leaves the loop after some number of turns.
     MayGoto,
     /// The `next` of an open-coded iterator.
-    #[allow(dead_code, reason = "iterators come with the kernel functions")]
     Next,
 }
 
@@ -53,7 +52,10 @@ pub(super) fn points(layout: &Layout) -> Vec<Point> {
                     mark(pc, false);
                     mark(Pc(entry as u32), true);
                 }
-                match callback(insn) {
+                if turn(layout, insn) == Some(Turn::Next) {
+                    mark(pc, false);
+                }
+                match callback(layout, insn) {
                     Some(true) => mark(pc, false),
                     Some(false) => mark(pc, true),
                     None => {}
@@ -64,22 +66,26 @@ pub(super) fn points(layout: &Layout) -> Vec<Point> {
     }
     for (pc, insn) in layout.instructions() {
         if let Some(point) = points.get_mut(pc.index()) {
-            point.turn = turn(insn);
+            point.turn = turn(layout, insn);
         }
     }
     points
 }
 
-fn turn(insn: &Insn) -> Option<Turn> {
+fn turn(layout: &Layout, insn: &Insn) -> Option<Turn> {
     match insn {
         Insn::MayGoto { .. } => Some(Turn::MayGoto),
-        insn if callback(insn) == Some(false) => Some(Turn::Callback),
+        insn if callback(layout, insn) == Some(false) => Some(Turn::Callback),
+        insn if layout.kfuncs.called_by(insn).is_some_and(|kfunc| kfunc.next) => Some(Turn::Next),
         _ => None,
     }
 }
 
-/// Whether the call is of a helper that calls back, and if so whether only later.
-fn callback(insn: &Insn) -> Option<bool> {
+/// Whether what is called calls back, and if so whether only later.
+fn callback(layout: &Layout, insn: &Insn) -> Option<bool> {
+    if let Some(kfunc) = layout.kfuncs.called_by(insn) {
+        return kfunc.callback;
+    }
     let Insn::Call(CallTarget::Helper(id)) = insn else { return None };
     let helper = u32::try_from(*id).ok().and_then(Helper::by_id)?;
     helper.callback().map(|callback| callback.later)

@@ -45,7 +45,7 @@ pub(super) fn live_registers(layout: &Layout) -> Vec<RegSet> {
             let after = layout.successors(pc, insn).fold(RegSet::NONE, |set, next| {
                 set.union(live.get(next.index()).copied().unwrap_or(RegSet::NONE))
             });
-            let (read, written) = uses(insn);
+            let (read, written) = uses(layout, insn);
             let before = read.union(after.without(written));
             changed |= before != live[at];
             live[at] = before;
@@ -55,7 +55,7 @@ pub(super) fn live_registers(layout: &Layout) -> Vec<RegSet> {
 }
 
 /// Registers read and written by an instruction, as Linux sees it.
-fn uses(insn: &Insn) -> (RegSet, RegSet) {
+fn uses(layout: &Layout, insn: &Insn) -> (RegSet, RegSet) {
     let operand = |src: &Src| match src {
         Src::Reg(reg) => Some(*reg),
         Src::Imm(_) => None,
@@ -83,7 +83,7 @@ fn uses(insn: &Insn) -> (RegSet, RegSet) {
         // Linux has no rule for these: whatever is there may matter.
         Insn::LoadAbs { .. } | Insn::LoadInd { .. } => (RegSet::ALL, none),
         Insn::Branch { dst, src, .. } => (RegSet::of([*dst].into_iter().chain(operand(src))), none),
-        Insn::Call(target) => (arguments(target), RegSet::CALLER_SAVED),
+        Insn::Call(target) => (arguments(layout, insn, target), RegSet::CALLER_SAVED),
         Insn::CallX { .. } => (RegSet(0b11_1110), RegSet::CALLER_SAVED),
         Insn::Exit => (RegSet::of([Reg::R0]), none),
         Insn::Ja { .. } | Insn::Jal { .. } | Insn::MayGoto { .. } => (none, none),
@@ -102,12 +102,13 @@ fn fetches(op: AtomicOp) -> bool {
     }
 }
 
-/// The argument registers that a call reads: of a helper as many as it has parameters, else all five.
-fn arguments(target: &CallTarget) -> RegSet {
+/// The argument registers that a call reads: of a helper or kernel function as many as it has parameters, else all five.
+fn arguments(layout: &Layout, insn: &Insn, target: &CallTarget) -> RegSet {
+    let kfunc = layout.kfuncs.called_by(insn).map(|kfunc| kfunc.args);
     let helper = match target {
         CallTarget::Helper(id) => u32::try_from(*id).ok().and_then(Helper::by_id),
         CallTarget::Local(_) | CallTarget::Kfunc { .. } => None,
     };
-    let count = helper.map_or(5, |helper| helper.args.len().min(5));
+    let count = helper.map(|helper| helper.args.len()).or(kfunc).unwrap_or(5).min(5);
     RegSet((1 << (count + 1)) - 2)
 }

@@ -25,12 +25,13 @@ impl Walk<'_> {
         }
         let mut at = 0;
         while let (Some(param), Some(&reg)) = (params.get(at), ARGUMENTS.get(at)) {
-            let value = *state.reg(reg);
             let tag = ParamTag::of(param.name);
             let ty = callee.types.strip(param.ty);
             match ty.kind {
                 _ if matches!(tag, Some(ParamTag::Ignored | ParamTag::Program)) => {}
-                kind if is_scalar(&kind) => self.kfunc_number(reg, param, tag, &value, &mut told)?,
+                kind if is_scalar(&kind) => {
+                    self.kfunc_number(state, reg, param, tag, &mut told)?;
+                }
                 Kind::Ptr(_) => {
                     let paired = self.kfunc_pointer(state, pc, callee, at, &params, &mut told)?;
                     at += usize::from(paired);
@@ -54,12 +55,13 @@ impl Walk<'_> {
     /// A number; some must be known.
     fn kfunc_number(
         &mut self,
+        state: &State,
         reg: Reg,
         param: &Param<'_>,
         tag: Option<ParamTag>,
-        value: &Value,
         told: &mut Told,
     ) -> Check {
+        let value = *state.reg(reg);
         let refuse = |kernel: String| Err(Fault::KfuncArgument { reg, kernel }.into());
         let n = reg.number();
         if !value.is_scalar() {
@@ -68,6 +70,7 @@ impl Walk<'_> {
         let known = value.as_constant();
         if tag == Some(ParamTag::Const) {
             let Some(known) = known else { return refuse(format!("R{n} must be a known constant")) };
+            self.relies_on(state, reg);
             told.constant = Some(known);
             return Ok(());
         }
@@ -80,6 +83,7 @@ impl Walk<'_> {
         let Ok(size) = u32::try_from(known) else {
             return refuse(format!("R{n} rdonly/rdwr_buf_size exceeds u32 max"));
         };
+        self.relies_on(state, reg);
         told.buffer = Some((size, read_only));
         Ok(())
     }
@@ -140,6 +144,12 @@ impl Walk<'_> {
             PointerKind::Map => {
                 let wanted = self.kernel_structure("bpf_map")?;
                 self.kfunc_object(callee, at, &value, wanted)?;
+            }
+            PointerKind::Iterator => {
+                let ty = callee.types.strip(target).id;
+                let iterator = self.iterator_argument(state, pc, callee, at, reg, ty)?;
+                told.reference = iterator.reference;
+                told.iterator = Some(iterator);
             }
             PointerKind::Callback => match value.as_pointer() {
                 Some(Pointer::Function(entry)) => told.callback = Some(Pc(entry)),
@@ -209,6 +219,7 @@ impl Walk<'_> {
         let (reg, size_reg) = (ARGUMENTS[at], ARGUMENTS[at + 1]);
         let (value, size) = (*state.reg(reg), *state.reg(size_reg));
         let optional = ParamTag::of(param.name) == Some(ParamTag::Optional);
+        self.relies_on(state, size_reg);
         if !(value.is_null() && optional) {
             let (smin, umax) = (size.scalar.smin(), size.scalar.umax());
             let fits = smin >= 0 && umax < MAX_VARIABLE_OFFSET;

@@ -1,5 +1,6 @@
 //! Which kernel function a call names, and whether this program may call it.
 
+use belay_isa::{CallTarget, Insn, Pc};
 use belay_object::ExternKind;
 use belay_object::btf::{Btf, Kind, Param, Records, TypeId};
 use belay_spec::{KfuncFlags, KfuncRole, Resource};
@@ -32,6 +33,24 @@ impl Callee<'_> {
 }
 
 impl<'p> Walk<'p> {
+    /// What Linux asks of every call before any path is walked.
+    pub(crate) fn check_kfunc_calls(&self) -> Result<(), (Pc, Stop)> {
+        for (pc, insn) in self.layout.instructions() {
+            let &Insn::Call(CallTarget::Kfunc { id, .. }) = insn else { continue };
+            if !self.gpl_compatible {
+                let kernel = "cannot call kernel function from non-GPL compatible program".to_string();
+                return Err((pc, Fault::Program { kernel }.into()));
+            }
+            let named = usize::try_from(id).ok().and_then(|id| self.externs.get(id));
+            let kfunc = named.and_then(|named| self.kernel.kfunc(named.kernel_name()));
+            if kfunc.is_some_and(|kfunc| kfunc.role == KfuncRole::DeviceMetadata) {
+                let kernel = "metadata kfuncs require device-bound program".to_string();
+                return Err((pc, Fault::Program { kernel }.into()));
+            }
+        }
+        Ok(())
+    }
+
     /// The function that a call names by its index among the externs.
     pub(super) fn callee(&self, id: i32, module: i16) -> Check<Callee<'p>> {
         let named = usize::try_from(id).ok().and_then(|id| self.externs.get(id));
@@ -39,10 +58,6 @@ impl<'p> Walk<'p> {
             return Err(Stop::unsupported("a kernel function that no symbol names"));
         };
         let name = named.kernel_name();
-        if !self.gpl_compatible {
-            let kernel = "cannot call kernel function from non-GPL compatible program".to_string();
-            return Err(Fault::Program { kernel }.into());
-        }
         let Some(found) = self.kernel.kfunc(name) else {
             return Err(Stop::unsupported(format!("the kernel function `{name}`, which is not known")));
         };

@@ -6,6 +6,7 @@
 mod argument;
 mod callee;
 mod dynptr;
+mod iterator;
 mod kind;
 mod object;
 mod result;
@@ -23,6 +24,7 @@ use crate::walk::{Next, Walk};
 use super::dynptr::Dynptr;
 use super::{release, scratch_caller_saved};
 use callee::Callee;
+use iterator::Iterator;
 
 /// What the arguments of one call told.
 #[derive(Default)]
@@ -41,6 +43,8 @@ struct Told {
     dynptr: Option<Dynptr>,
     /// The context as the kernel's own structure.
     kernel_context: Option<TypeId>,
+    /// The iterator that the call works on.
+    iterator: Option<Iterator>,
 }
 
 impl Walk<'_> {
@@ -69,11 +73,15 @@ impl Walk<'_> {
             | KfuncRole::DynptrFromContext { .. }
             | KfuncRole::DynptrClone
             | KfuncRole::DynptrSlice { .. }
+            | KfuncRole::NumberIterator
             | KfuncRole::MovesPacket => {}
+            KfuncRole::CssTaskIterator if !self.program.sleepable && !self.may_list_tasks() => {
+                let kernel =
+                    "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs".to_string();
+                return Err(Fault::KfuncNotAllowed { kernel }.into());
+            }
+            KfuncRole::CssTaskIterator => {}
             _ => return Err(callee.not_modelled()),
-        }
-        if callee.flags.is_iterator() {
-            return Err(callee.not_modelled());
         }
         let result = self.kfunc_result(state, pc, &callee, &told)?;
         scratch_caller_saved(state);
@@ -81,7 +89,26 @@ impl Walk<'_> {
         if callee.role == KfuncRole::MovesPacket {
             state.take_away_packet_pointers();
         }
-        Ok(Next::Goto(Pc(pc.0 + 1)))
+        match told.iterator {
+            Some(iterator) if callee.has(KfuncFlags::ITER_NEXT) => {
+                Ok(self.advance_iterator(state, pc, iterator))
+            }
+            Some(iterator) if callee.has(KfuncFlags::ITER_DESTROY) => {
+                self.destroy_iterator(state, iterator);
+                Ok(Next::Goto(Pc(pc.0 + 1)))
+            }
+            _ => Ok(Next::Goto(Pc(pc.0 + 1))),
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Whether the tasks of a cgroup may be listed here: other hooks may hold the locks that this takes.
+    fn may_list_tasks(&self) -> bool {
+        const LSM: u32 = 29;
+        const TRACING: u32 = 26;
+        const ITERATOR: u32 = 28;
+        self.hook.prog_type == LSM || self.hook.prog_type == TRACING && self.hook.attach_type == ITERATOR
     }
 }
 

@@ -57,6 +57,11 @@ impl Walk<'_> {
             (KfuncRole::DynptrSlice { writable }, _) => self.kfunc_slice(callee, told, writable)?,
             // A `void *` is a number.
             (_, Kind::Void) => return Ok(Value::unknown()),
+            (_, Kind::Struct { .. } | Kind::Union { .. }) if callee.has(KfuncFlags::ITER_NEXT) => {
+                let rcu = told.iterator.is_some_and(|iterator| iterator.rcu);
+                let flags = if rcu { Flags::RCU } else { Flags::TRUSTED };
+                object(ObjectType::Kernel(pointee.id), flags)
+            }
             (_, Kind::Struct { .. } | Kind::Union { .. }) => {
                 object(ObjectType::Kernel(pointee.id), Flags::NONE)
             }

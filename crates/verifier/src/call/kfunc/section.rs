@@ -4,7 +4,7 @@
 use belay_spec::{KfuncFlags, KfuncRole};
 
 use crate::fault::{Check, Fault, Leave};
-use crate::object::{Flags, Object};
+use crate::object::{Flags, Object, Protection, StackObject};
 use crate::state::State;
 use crate::value::{Kind, Pointer};
 use crate::walk::Walk;
@@ -78,6 +78,13 @@ fn end_of_rcu_section(state: &mut State) {
             let flags = object.flags.without(Flags::RCU) | Flags::UNTRUSTED;
             value.kind = Kind::Pointer(Pointer::Object(Object { flags, ..object }));
             value.nullable = false;
+        }
+    });
+    state.for_each_object(|object| {
+        if let StackObject::Iterator { protection, .. } = object
+            && *protection == Protection::Rcu
+        {
+            *protection = Protection::Lapsed;
         }
     });
 }

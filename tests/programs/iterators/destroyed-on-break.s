@@ -1,0 +1,27 @@
+# expect: accept
+# A way out of the loop that destroys the iterator, too.
+.license GPL
+.hook syscall
+.extern bpf_iter_num_new kfunc
+.extern bpf_iter_num_next kfunc
+.extern bpf_iter_num_destroy kfunc
+.prog example
+    r1 = r10
+    r1 += -8
+    r2 = 0
+    r3 = 10
+    call bpf_iter_num_new
+next:
+    r1 = r10
+    r1 += -8
+    call bpf_iter_num_next
+    if r0 == 0 goto done
+    r1 = *(u32 *)(r0 + 0)
+    if r1 == 5 goto done
+    goto next
+done:
+    r1 = r10
+    r1 += -8
+    call bpf_iter_num_destroy
+    r0 = 0
+    exit
