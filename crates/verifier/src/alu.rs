@@ -107,6 +107,11 @@ impl Walk<'_> {
         if pointer.nullable {
             return Err(Fault::NullableArithmetic { reg: dst, found: pointer.type_name() }.into());
         }
+        if matches!(pointer.as_pointer(), Some(Pointer::Memory(memory)) if memory.untrusted) {
+            // Loads through it may fault wherever it points, so that Linux does not follow it: the target is left as
+            // it was (6.18).
+            return Ok(*state.reg(dst));
+        }
         allowed(op, dst, pointer, number)?;
         sane_offset(dst, number, pointer)?;
         sane_offset(dst, pointer, pointer)?;

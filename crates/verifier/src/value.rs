@@ -89,6 +89,8 @@ pub(crate) struct Memory {
     pub(crate) record: bool,
     /// Whether it may only be read.
     pub(crate) read_only: bool,
+    /// Whether it may lie anywhere, of any size: loads that fault read as zero, nothing else is allowed.
+    pub(crate) untrusted: bool,
     /// The dynptr of which it is a slice.
     pub(crate) slice: Option<Slice>,
 }
@@ -287,6 +289,7 @@ impl Value {
                 Pointer::MapValue(_) => "map_value",
                 Pointer::MapKey(_) => "map_key",
                 Pointer::Memory(Memory { record: true, .. }) => "ringbuf_mem",
+                Pointer::Memory(Memory { untrusted: true, .. }) => "rdonly_untrusted_mem",
                 Pointer::Memory(Memory { read_only: true, .. }) => "rdonly_mem",
                 Pointer::Memory(_) => "mem",
                 Pointer::Dynptr(_) => "dynptr_ptr",

@@ -374,7 +374,8 @@ impl Walk<'_> {
             | ArgKind::FixedInOut { .. } => match pointer {
                 // Read-only memory is for arguments that promise to read only.
                 Pointer::Memory(memory) => {
-                    !memory.read_only || matches!(arg.kind, ArgKind::MemIn | ArgKind::FixedIn { .. })
+                    let reads_only = matches!(arg.kind, ArgKind::MemIn | ArgKind::FixedIn { .. });
+                    !memory.untrusted && (!memory.read_only || reads_only)
                 }
                 Pointer::Stack { .. }
                 | Pointer::Packet(_)

@@ -115,7 +115,9 @@ impl Walk<'_> {
                 if memory.read_only && action.direction() == Direction::Write {
                     return Err(Fault::ReadOnly { reg: at.base, found: base.type_name() }.into());
                 }
-                self.region_bytes(at.base, &base, off, size, memory.size)?;
+                if !memory.untrusted {
+                    self.region_bytes(at.base, &base, off, size, memory.size)?;
+                }
                 Value::unknown()
             }
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
@@ -124,7 +126,11 @@ impl Walk<'_> {
                 self.object_access(state, at.base, &base, object, off, size, action.direction())?
             }
             Pointer::Map(map) => self.map_structure_access(at, map, off, action)?,
-            Pointer::TracepointBuffer | Pointer::Function(_) | Pointer::PacketEnd | Pointer::Dynptr(_) => {
+            Pointer::TracepointBuffer => {
+                self.tracepoint_buffer_access(at, &base, off)?;
+                Value::unknown()
+            }
+            Pointer::Function(_) | Pointer::PacketEnd | Pointer::Dynptr(_) => {
                 return Err(self.not_memory(state, at.base, &base));
             }
         };

@@ -6,6 +6,8 @@ use crate::fault::{Bound, Check, Fault};
 use crate::value::Value;
 use crate::walk::Walk;
 
+use super::At;
+
 /// Largest variable offset that the verifier follows.
 pub(crate) const MAX_VARIABLE_OFFSET: u64 = 1 << 29;
 
@@ -32,6 +34,24 @@ impl Walk<'_> {
         }
         if !fits(off + umax as i64, size, region) {
             return refuse(Bound::Max);
+        }
+        Ok(())
+    }
+}
+
+impl Walk<'_> {
+    /// The buffer of a writable tracepoint: how large it is, is asked where the program is attached. (6.18)
+    pub(crate) fn tracepoint_buffer_access(&self, at: At, base: &Value, off: i64) -> Check {
+        let (n, size) = (at.base.number(), at.size.bytes());
+        let found = base.type_name();
+        if off < 0 {
+            let kernel = format!("R{n} invalid tracepoint buffer access: off={off}, size={size}");
+            return Err(Fault::PointerOffset { reg: at.base, found, kernel }.into());
+        }
+        if base.scalar.as_constant().is_none() {
+            let var_off = base.scalar.tnum();
+            let kernel = format!("R{n} invalid variable buffer offset: off={off}, var_off={var_off}");
+            return Err(Fault::PointerOffset { reg: at.base, found, kernel }.into());
         }
         Ok(())
     }

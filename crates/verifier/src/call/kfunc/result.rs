@@ -2,7 +2,7 @@
 
 use belay_isa::Pc;
 use belay_object::btf::Kind;
-use belay_spec::{KfuncFlags, KfuncRole};
+use belay_spec::{KfuncFlags, KfuncRole, Release};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::object::{Flags, Object, ObjectType};
@@ -42,9 +42,15 @@ impl Walk<'_> {
             (KfuncRole::ReadOnlyCast, _) => {
                 let wanted = types.get(belay_object::btf::TypeId(told.constant.unwrap_or(0) as u32));
                 match wanted.kind {
-                    Kind::Struct { .. } => object(ObjectType::Kernel(wanted.id), Flags::UNTRUSTED),
-                    Kind::Void => {
+                    Kind::Struct { .. } | Kind::Union { .. } => {
+                        object(ObjectType::Kernel(wanted.id), Flags::UNTRUSTED)
+                    }
+                    Kind::Void if self.release < Release::LATEST => {
                         return Err(Stop::unsupported("a read-only cast to memory without a type"));
+                    }
+                    Kind::Void => {
+                        let memory = Memory { read_only: true, untrusted: true, ..Memory::default() };
+                        Value::pointer(Pointer::Memory(memory))
                     }
                     _ => {
                         return refuse(format!(
