@@ -56,6 +56,7 @@ pub(crate) fn noun(resource: Resource) -> &'static str {
         Resource::Kptr | Resource::Object(_) => "kernel object",
         Resource::LocalObject => "object",
         Resource::Iterator => "iterator",
+        Resource::Interrupts => "saved interrupt state",
     }
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn releases(helper: &Helper, resource: Resource) -> bool {
         Resource::RingbufDynptr => matches!(arg.kind, ArgKind::Dynptr { .. }),
         Resource::Kptr => arg.kind == ArgKind::KptrObject,
         // Kernel functions release these, not helpers.
-        Resource::Object(_) | Resource::LocalObject | Resource::Iterator => false,
+        Resource::Object(_) | Resource::LocalObject | Resource::Iterator | Resource::Interrupts => false,
     })
 }
 

@@ -120,6 +120,7 @@ impl<'r> World<'r> {
             | Resource::Kptr
             | Resource::Object(_)
             | Resource::LocalObject
+            | Resource::Interrupts
             | Resource::Iterator => {}
         }
     }

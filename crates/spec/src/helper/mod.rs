@@ -31,6 +31,8 @@ pub enum Resource {
     LocalObject,
     /// An iterator on the stack.
     Iterator,
+    /// Interrupts, turned off until their state is restored.
+    Interrupts,
 }
 
 /// One argument.

@@ -13,10 +13,11 @@ mod result;
 mod string;
 
 use belay_isa::{Pc, Reg};
-use belay_spec::{Arg, ArgKind, Helper, Opening};
+use belay_spec::{Arg, ArgKind, Helper, Opening, Resource};
 
 use crate::fault::{Check, Fault, Leave};
 use crate::object::{DynptrSource, Object};
+use crate::reference::Reference;
 use crate::state::State;
 use crate::value::{Ghost, Kind, RefId, Value};
 use crate::walk::Walk;
@@ -164,7 +165,9 @@ impl Walk<'_> {
 
     /// Refuses to leave while something is held.
     pub(crate) fn check_nothing_held(&self, state: &State, leave: Leave) -> Check {
-        match state.references.held().first() {
+        // (That interrupts are off is told as an open section.)
+        let owed = |held: &&Reference| held.resource != Resource::Interrupts;
+        match state.references.held().iter().find(owed) {
             Some(held) => {
                 Err(Fault::Leak { reference: held.id, acquired_at: held.acquired_at, leave }.into())
             }

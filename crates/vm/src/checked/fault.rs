@@ -288,6 +288,7 @@ impl fmt::Display for Leak {
             Resource::Kptr | Resource::Object(_) => "kernel object",
             Resource::LocalObject => "object",
             Resource::Iterator => "iterator",
+            Resource::Interrupts => "saved interrupt state",
         };
         write!(
             f,

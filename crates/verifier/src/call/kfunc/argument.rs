@@ -145,6 +145,7 @@ impl Walk<'_> {
                 let wanted = self.kernel_structure("bpf_map")?;
                 self.kfunc_object(callee, at, &value, wanted)?;
             }
+            PointerKind::IrqFlags => self.interrupt_flags(state, pc, callee, at, reg)?,
             PointerKind::Iterator => {
                 let ty = callee.types.strip(target).id;
                 let iterator = self.iterator_argument(state, pc, callee, at, reg, ty)?;

@@ -6,6 +6,7 @@
 mod argument;
 mod callee;
 mod dynptr;
+mod interrupts;
 mod iterator;
 mod kind;
 mod object;
@@ -74,6 +75,8 @@ impl Walk<'_> {
             | KfuncRole::DynptrClone
             | KfuncRole::DynptrSlice { .. }
             | KfuncRole::NumberIterator
+            | KfuncRole::IrqSave
+            | KfuncRole::IrqRestore
             | KfuncRole::MovesPacket => {}
             KfuncRole::CssTaskIterator if !self.program.sleepable && !self.may_list_tasks() => {
                 let kernel =

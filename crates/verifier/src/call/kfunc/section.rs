@@ -1,7 +1,7 @@
 //! Sections in which other rules hold: RCU read sides, no preemption. A call opens or closes one; all must be
 //! closed where the program ends.
 
-use belay_spec::{KfuncFlags, KfuncRole};
+use belay_spec::{KfuncFlags, KfuncRole, Resource};
 
 use crate::fault::{Check, Fault, Leave};
 use crate::object::{Flags, Object, Protection, StackObject};
@@ -44,13 +44,17 @@ impl Walk<'_> {
             }
             _ => {}
         }
+        if sleeps && interrupts_are_off(state) {
+            return refuse(format!("kernel func {name} is sleepable within IRQ-disabled region"));
+        }
         Ok(())
     }
 
     /// A helper that may sleep is not called inside a section.
     pub(crate) fn check_may_sleep_here(&self, state: &State, name: &str, id: u32) -> Check {
         let region = match (state.sections.rcu, state.sections.preempt) {
-            (0, 0) => return Ok(()),
+            (0, 0) if !interrupts_are_off(state) => return Ok(()),
+            (0, 0) => "IRQ-disabled region",
             (0, _) => "non-preemptible region",
             _ => "rcu_read_lock region",
         };
@@ -61,12 +65,17 @@ impl Walk<'_> {
     /// Refuses to leave while a section is open.
     pub(crate) fn check_sections_closed(&self, state: &State, leave: Leave) -> Check {
         let region = match (state.sections.rcu, state.sections.preempt) {
+            _ if interrupts_are_off(state) => "bpf_local_irq_save",
             (0, 0) => return Ok(()),
             (0, _) => "bpf_preempt_disable",
             _ => "bpf_rcu_read_lock",
         };
         Err(Fault::Section { kernel: format!("{leave} cannot be used inside {region}-ed region") }.into())
     }
+}
+
+fn interrupts_are_off(state: &State) -> bool {
+    state.references.held().iter().any(|held| held.resource == Resource::Interrupts)
 }
 
 /// What was read under RCU may be gone from now on.

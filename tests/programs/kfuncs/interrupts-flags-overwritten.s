@@ -1,0 +1,18 @@
+# expect: reject C0403
+# linux 6.18: expected an initialized irq flag as arg#0
+# The saved state is overwritten.
+.license GPL
+.hook syscall
+.extern bpf_local_irq_save kfunc
+.extern bpf_local_irq_restore kfunc
+.prog example
+    r1 = r10
+    r1 += -8
+    call bpf_local_irq_save
+    r1 = 0
+    *(u64 *)(r10 - 8) = r1
+    r1 = r10
+    r1 += -8
+    call bpf_local_irq_restore
+    r0 = 0
+    exit

@@ -1,0 +1,19 @@
+# expect: reject C0403
+# linux 6.18: expected uninitialized irq flag as arg#0
+# A state is saved over another.
+.license GPL
+.hook syscall
+.extern bpf_local_irq_save kfunc
+.extern bpf_local_irq_restore kfunc
+.prog example
+    r1 = r10
+    r1 += -8
+    call bpf_local_irq_save
+    r1 = r10
+    r1 += -8
+    call bpf_local_irq_save
+    r1 = r10
+    r1 += -8
+    call bpf_local_irq_restore
+    r0 = 0
+    exit
