@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use belay_profile::{Facts, KernelProfile};
+use belay_spec::Release;
 use serde_json::Value;
 
 const GOOD: &str = "tests/programs/lifetime/correct-tcp.bpf.o";
@@ -58,6 +60,38 @@ fn the_report_is_on_stdout_and_errors_on_stderr() {
     assert_eq!(stdout(&missing), "");
     assert_eq!(stderr(&missing), "belay: error: no-such-file.o: cannot be read: no such file or directory\n");
     assert_eq!(stdout(&belay(&["verify", "-q", GOOD])), "");
+}
+
+#[test]
+fn a_recorded_kernel_judges_beside_the_releases() {
+    let types = KernelProfile::builtin(Release::V6_18).btf().select(|ty| ty.name == "iphdr").expect("types");
+    let mut facts = Facts::of("6.18-mine", Release::V6_18);
+    // Nothing but a map look-up: the socket look-up of the program is refused.
+    facts.helpers.insert("sched_cls".to_owned(), vec![1]);
+    let bytes = KernelProfile::new(facts, types).write();
+    let directory = std::env::temp_dir().join(format!("belay-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let path = directory.join("mine.profile");
+    std::fs::write(&path, &bytes).expect("written");
+    let kernels = format!("6.18,{}", path.display());
+    let document = json(&belay(&["verify", "--format", "json", "--kernel", &kernels, GOOD]));
+    let told: Vec<(&str, &str)> = document["files"][0]["programs"]
+        .as_array()
+        .expect("programs")
+        .iter()
+        .map(|p| (p["kernel"].as_str().expect("a name"), p["verdict"].as_str().expect("a verdict")))
+        .collect();
+    assert_eq!(told, [("6.18", "accept"), ("6.18-mine", "reject")]);
+
+    std::fs::write(&path, &bytes[..100]).expect("written");
+    let damaged = belay(&["verify", "--kernel", &kernels, GOOD]);
+    assert_eq!(code(&damaged), 2);
+    let why = "a kernel profile whose parts do not fill its 100 bytes";
+    assert!(stderr(&damaged).contains(why), "{}", stderr(&damaged));
+    std::fs::remove_dir_all(&directory).expect("removed");
+    let unknown = belay(&["verify", "--kernel", "5.4", GOOD]);
+    let why = "unknown kernel release `5.4`: one of 6.1, 6.12, 6.18, or a file that `belay kernel profile` recorded";
+    assert_eq!(stderr(&unknown), format!("belay: error: {why}\n"));
 }
 
 #[test]

@@ -23,9 +23,6 @@ pub struct Facts {
     /// By a hook's name, the numbers of the helpers that its programs may call.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub helpers: BTreeMap<String, Vec<u32>>,
-    /// The map kinds (`enum bpf_map_type`) that can be created.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub map_kinds: Vec<u32>,
 }
 
 /// How a kernel registers one of its functions.
@@ -47,7 +44,6 @@ impl Facts {
             config: BTreeMap::new(),
             kfuncs: BTreeMap::new(),
             helpers: BTreeMap::new(),
-            map_kinds: Vec::new(),
         }
     }
 }

@@ -46,14 +46,10 @@ impl Kfunc {
         self.registration.flags
     }
 
-    /// Whether a program of that type (`enum bpf_prog_type`) may call it, as far as sets decide.
-    pub fn callable_by(&self, release: Release, prog_type: u32) -> bool {
-        self.registration.sets.meets(KfuncSets::of_program(release, prog_type))
-    }
-
     /// Whether a program of that type (`enum bpf_prog_type`) and expected attach type may call it.
     pub fn callable_at(&self, release: Release, prog_type: u32, attach_type: u32) -> bool {
-        self.callable_by(release, prog_type) && self.scope.holds(prog_type, attach_type)
+        self.registration.sets.meets(KfuncSets::of_program(release, prog_type))
+            && self.scope.holds(prog_type, attach_type)
     }
 
     /// Its parameters.

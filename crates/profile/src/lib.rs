@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use belay_object::btf::{Btf, TypeId};
 use belay_object::{KernelBtf, Options};
-use belay_spec::Release;
+use belay_spec::{Helper, Hook, Release};
 
 pub use facts::{Facts, RecordedKfunc};
 pub use kfunc::{Kfunc, KfuncParam};
@@ -106,6 +106,17 @@ impl KernelProfile {
         };
         let kernel_version = Some(self.facts.release.version_code());
         Options { kernel_btf: Some(kernel_btf), kernel_version, ..Options::default() }
+    }
+
+    /// The signature of a helper in programs of a hook; `None` if they may not call it. What was measured on this kernel
+    /// wins over the tables of its release.
+    pub fn signature(&self, hook: &Hook, id: u32) -> Option<&'static Helper> {
+        let of_release = hook.signature(self.release(), id);
+        match self.facts.helpers.get(hook.name) {
+            Some(allowed) if !allowed.contains(&id) => None,
+            Some(_) => of_release.or_else(|| Helper::by_id(id)),
+            None => of_release,
+        }
     }
 
     /// The kernel function of that name, if this kernel has it.

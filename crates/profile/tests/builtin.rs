@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use belay_object::btf::{Btf, Kind};
 use belay_profile::{Facts, KernelProfile, select};
-use belay_spec::{Kfunc, KfuncFlags, ParamTag, Release};
+use belay_spec::{Hook, Kfunc, KfuncFlags, ParamTag, Release};
 
 #[test]
 fn every_release_has_its_types_and_kernel_functions() {
@@ -13,6 +13,9 @@ fn every_release_has_its_types_and_kernel_functions() {
         let profile = KernelProfile::builtin(release);
         let btf = profile.btf();
         let unpacked = start.elapsed();
+        let start = Instant::now();
+        let found = profile.kfuncs().count();
+        let indexed = start.elapsed();
         for name in ["sk_buff", "task_struct", "sock", "tcp_sock", "bpf_dynptr_kern"] {
             assert!(
                 btf.find(name, |kind| matches!(kind, Kind::Struct { .. })).is_some(),
@@ -21,12 +24,11 @@ fn every_release_has_its_types_and_kernel_functions() {
         }
         assert!(btf.find_func("bpf_lsm_file_open").is_some(), "{release}");
         assert!(btf.find("btf_trace_sched_switch", |kind| matches!(kind, Kind::Typedef(_))).is_some());
-        let found = profile.kfuncs().count();
         let listed = Kfunc::all().iter().filter(|row| row.registration(release).is_some());
         let missing: Vec<&str> =
             listed.clone().map(|row| row.name).filter(|name| profile.kfunc(name).is_none()).collect();
         eprintln!(
-            "{release}: {} types, {found} kernel functions, {unpacked:?} to unpack, without {missing:?}",
+            "{release}: {} types, {found} kernel functions, {unpacked:?} to unpack, {indexed:?} to index, without {missing:?}",
             btf.len()
         );
         assert!(missing.is_empty(), "{release}: {missing:?}");
@@ -46,8 +48,8 @@ fn signatures_come_from_the_types() {
     let lookup = profile.kfunc("bpf_skb_ct_lookup").expect("a kernel function");
     let Kind::Ptr(to) = profile.btf().get(lookup.returns(profile.btf())).kind else { panic!("a pointer") };
     assert_eq!(profile.btf().strip(to).name, "nf_conn");
-    assert!(lookup.callable_by(Release::V6_18, 3) && lookup.callable_by(Release::V6_18, 6));
-    assert!(!lookup.callable_by(Release::V6_18, 26));
+    assert!([3, 6].iter().all(|&prog_type| lookup.callable_at(Release::V6_18, prog_type, 0)));
+    assert!(!lookup.callable_at(Release::V6_18, 26, 24));
 }
 
 #[test]
@@ -74,4 +76,19 @@ fn a_profile_reads_back_and_damage_is_told() {
 fn a_selection_of_a_selection_is_the_same() {
     let btf = KernelProfile::builtin(Release::V6_12).btf();
     assert_eq!(select(btf).expect("a selection").bytes(), btf.bytes());
+}
+
+#[test]
+fn what_was_measured_of_helpers_wins_over_the_tables() {
+    let hook = Hook::by_name("xdp").expect("a hook");
+    let types =
+        KernelProfile::builtin(Release::V6_18).btf().select(|ty| ty.name == "iphdr").expect("a selection");
+    let mut facts = Facts::of("mine", Release::V6_18);
+    let (lookup, get_current_task) = (1, 35);
+    facts.helpers.insert("xdp".to_owned(), vec![get_current_task]);
+    let profile = KernelProfile::new(facts, types);
+    assert_eq!(profile.signature(hook, lookup), None);
+    assert_eq!(profile.signature(hook, get_current_task).map(|helper| helper.id), Some(get_current_task));
+    let other = Hook::by_name("sched_cls").expect("a hook");
+    assert_eq!(profile.signature(other, lookup), other.signature(Release::V6_18, lookup));
 }

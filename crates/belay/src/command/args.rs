@@ -33,6 +33,8 @@ pub(crate) enum Verb {
 pub(crate) enum KernelVerb {
     /// Load an object's programs into the running kernel, and print its verdicts
     Verify(KernelVerifyArgs),
+    /// Record what the running kernel allows, for `--kernel FILE` on any machine
+    Profile(KernelProfileArgs),
 }
 
 #[derive(Args, Debug)]
@@ -54,9 +56,9 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct Kernels {
-    /// Kernel releases to judge by, separated by commas
-    #[arg(long = "kernel", value_name = "RELEASE", value_delimiter = ',', default_value = "6.18")]
-    pub(crate) releases: Vec<Release>,
+    /// Kernels to judge by, separated by commas: 6.1, 6.12, 6.18, or files that `belay kernel profile` recorded
+    #[arg(long = "kernel", value_name = "KERNEL", value_delimiter = ',', default_value = "6.18")]
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -132,6 +134,13 @@ pub(crate) struct KernelVerifyArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct KernelProfileArgs {
+    /// Write the profile to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct OutputArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Full, env = "BELAY_FORMAT")]
@@ -181,6 +190,7 @@ impl Arguments {
             Verb::Disasm(args) => &args.output,
             Verb::Explain(args) => &args.output,
             Verb::Kernel(KernelVerb::Verify(args)) => &args.output,
+            Verb::Kernel(KernelVerb::Profile(_)) => return false,
         };
         output.format == Format::Json
     }

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use belay_diagnostics::printable;
 use belay_object::{Object, Options, Program};
+use belay_verifier::Kernel;
 
 use super::{Error, Streams};
 
@@ -60,6 +61,27 @@ pub(crate) fn name(path: &str) -> &str {
 pub(crate) fn object(path: &str, streams: &mut Streams) -> Result<Object, Error> {
     let bytes = read(path, streams)?;
     Object::parse(name(path), &bytes, &Options::default()).map_err(|e| Error::new(printable(&e.to_string())))
+}
+
+/// An object as each of several kernels' loaders sees it: CO-RE relocations differ.
+pub(crate) struct ReadObject {
+    objects: Vec<Object>,
+}
+
+impl ReadObject {
+    /// Reads the bytes of an object for these kernels.
+    pub(crate) fn of(path: &str, bytes: &[u8], kernels: &[Kernel]) -> Result<ReadObject, Error> {
+        let read = |kernel: &Kernel| {
+            Object::parse(name(path), bytes, &kernel.profile().object_options())
+                .map_err(|e| Error::new(printable(&e.to_string())))
+        };
+        Ok(ReadObject { objects: kernels.iter().map(read).collect::<Result<_, _>>()? })
+    }
+
+    /// As the kernel of that place sees it.
+    pub(crate) fn for_kernel(&self, index: usize) -> Option<&Object> {
+        self.objects.get(index)
+    }
 }
 
 /// The programs that `names` picks; all of them if there are no names.

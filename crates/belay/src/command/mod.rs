@@ -13,6 +13,7 @@ mod explain;
 mod input;
 mod kernel;
 mod output;
+mod profile;
 mod run;
 mod verify;
 
@@ -94,6 +95,7 @@ fn dispatch(arguments: Arguments, streams: &mut Streams) -> Result<Exit, Error> 
         Verb::Disasm(args) => disasm::disasm(&args, streams),
         Verb::Explain(args) => explain::explain(&args, streams),
         Verb::Kernel(KernelVerb::Verify(args)) => kernel::verify(&args, streams),
+        Verb::Kernel(KernelVerb::Profile(args)) => profile::record(&args, streams),
     }
 }
 

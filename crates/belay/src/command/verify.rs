@@ -10,12 +10,13 @@ use belay_diagnostics::json::{JsonDiagnostic, SCHEMA};
 use belay_diagnostics::{Diagnostic, concise, full, printable};
 use belay_object::{Attach, Object, Program};
 use belay_spec::Release;
-use belay_verifier::{Judgement, Options, Verdict, verify as judge};
+use belay_verifier::{Judgement, Kernel, Options, Verdict, verify as judge};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::args::{Format, VerifyArgs};
-use super::{Error, Exit, Output, Streams, input};
+use super::input::ReadObject;
+use super::{Error, Exit, Output, Streams, input, profile};
 
 /// `verify --format json`.
 #[derive(Serialize)]
@@ -67,13 +68,23 @@ pub(super) fn verify(args: &VerifyArgs, streams: &mut Streams) -> Result<Exit, E
     let mut reports = Vec::new();
     let mut messages = Vec::new();
     // Read everything first: `-` and the report use the same streams.
-    let objects: Vec<(String, Result<Object, Error>)> =
-        args.files.iter().map(|file| (input::name(file).to_owned(), input::object(file, streams))).collect();
+    let kernels = profile::kernels(&args.kernels, streams)?;
+    let files: Vec<(&str, Result<Vec<u8>, Error>)> =
+        args.files.iter().map(|file| (file.as_str(), input::read(file, streams))).collect();
+    let objects: Vec<(String, Result<ReadObject, Error>)> = files
+        .into_par_iter()
+        .map(|(file, bytes)| {
+            let object = bytes.and_then(|bytes| ReadObject::of(file, &bytes, &kernels));
+            (input::name(file).to_owned(), object)
+        })
+        .collect();
     let mut out = Output::open(&args.output, streams)?;
     // One program's verdict owes nothing to another's: all processors, and the report in order.
     let judged: Vec<Result<JudgedObject<'_>, Error>> = objects
         .par_iter()
-        .map(|(_, object)| object.as_ref().map_err(Error::clone).and_then(|object| judge_all(args, object)))
+        .map(|(_, object)| {
+            object.as_ref().map_err(Error::clone).and_then(|object| judge_all(args, object, &kernels))
+        })
         .collect();
     for ((path, _), judged) in objects.iter().zip(judged) {
         let mut report = FileReport { path: path.clone(), error: None, programs: Vec::new() };
@@ -109,26 +120,37 @@ struct JudgedObject<'o> {
     programs: Vec<Judged<'o>>,
 }
 
-/// One program by one release.
+/// One program by one kernel.
 struct Judged<'o> {
+    object: &'o Object,
     program: &'o Program,
-    release: Release,
+    kernel: &'o Kernel,
     judgement: Judgement,
     diagnostic: Option<Diagnostic>,
 }
 
-/// Judges the programs of one object that are asked for, by each release.
-fn judge_all<'o>(args: &VerifyArgs, object: &'o Object) -> Result<JudgedObject<'o>, Error> {
-    let programs = input::programs(object, &args.program)?;
-    let jobs: Vec<(&Program, Release)> = programs
-        .into_iter()
-        .flat_map(|program| args.kernels.releases.iter().map(move |&release| (program, release)))
-        .collect();
-    let programs = jobs.into_par_iter().map(|(program, release)| {
-        let judgement = judge(object, program, &Options::from(release));
-        let diagnostic = diagnostic(object, program, &judgement, release);
-        Judged { program, release, judgement, diagnostic }
+/// Judges the programs of one object that are asked for, by each kernel.
+fn judge_all<'o>(
+    args: &VerifyArgs,
+    read: &'o ReadObject,
+    kernels: &'o [Kernel],
+) -> Result<JudgedObject<'o>, Error> {
+    let mut jobs: Vec<(usize, &Object, &Program, &Kernel)> = Vec::new();
+    let mut first = None;
+    for (index, kernel) in kernels.iter().enumerate() {
+        let Some(object) = read.for_kernel(index) else { continue };
+        first = first.or(Some(object));
+        let programs = input::programs(object, &args.program)?;
+        jobs.extend(programs.into_iter().enumerate().map(|(at, program)| (at, object, program, kernel)));
+    }
+    // The sort is stable: each program by the kernels in their order.
+    jobs.sort_by_key(|(at, ..)| *at);
+    let programs = jobs.into_par_iter().map(|(_, object, program, kernel)| {
+        let judgement = judge(object, program, &Options { kernel: kernel.clone() });
+        let diagnostic = diagnostic(object, program, &judgement, kernel.release());
+        Judged { object, program, kernel, judgement, diagnostic }
     });
+    let object = first.ok_or_else(|| Error::new("no kernel is named"))?;
     Ok(JudgedObject { object, programs: programs.collect() })
 }
 
@@ -141,12 +163,12 @@ fn file(
     reports: &mut Vec<ProgramReport>,
 ) -> Result<Vec<String>, Error> {
     let object = judged.object;
-    for Judged { program, release, judgement, diagnostic } in judged.programs {
+    for Judged { object, program, kernel, judgement, diagnostic } in judged.programs {
         tally.add(&judgement.verdict);
         if args.output.format == Format::Json {
-            reports.push(report(program, &judgement, diagnostic.as_ref(), release));
+            reports.push(report(program, &judgement, diagnostic.as_ref(), kernel.profile().name()));
         } else {
-            print(args, object, program, &judgement, diagnostic.as_ref(), release, out)?;
+            print(args, object, program, &judgement, diagnostic.as_ref(), kernel.profile().name(), out)?;
         }
     }
     if args.program.is_empty() {
@@ -182,11 +204,12 @@ fn print(
     program: &Program,
     judgement: &Judgement,
     diagnostic: Option<&Diagnostic>,
-    release: Release,
+    kernel: &str,
     out: &mut Output<'_>,
 ) -> Result<(), Error> {
     let path = printable(&object.path);
     let name = printable(&program.name);
+    let kernel = printable(kernel);
     let brief = args.output.format == Format::Concise;
     match (&judgement.verdict, diagnostic) {
         (Verdict::Accept(_), _) if brief || args.output.quiet => Ok(()),
@@ -195,17 +218,17 @@ fn print(
             let (walked, states) = (judgement.stats.insns_processed, judgement.stats.states);
             let time = duration(judgement.time);
             out.line(format!(
-                "{path}: `{name}` ({hook}, kernel {release}): accept, {walked} instructions walked, {states} states, {time}"
+                "{path}: `{name}` ({hook}, kernel {kernel}): accept, {walked} instructions walked, {states} states, {time}"
             ))
         }
         (Verdict::Unsupported { what, pc }, _) => {
             let at = pc.map_or_else(String::new, |pc| format!(", at instruction {pc}"));
-            out.line(format!("{path}: `{name}` (kernel {release}): unsupported: {}{at}", printable(what)))
+            out.line(format!("{path}: `{name}` (kernel {kernel}): unsupported: {}{at}", printable(what)))
         }
         (Verdict::Reject(_), Some(diagnostic)) if brief => out.line(concise::render(diagnostic)),
         (Verdict::Reject(_), Some(diagnostic)) => {
             out.text(&full::render(diagnostic, out.style(&args.output)))?;
-            out.line(format!("{path}: `{name}` (kernel {release}): reject\n"))
+            out.line(format!("{path}: `{name}` (kernel {kernel}): reject\n"))
         }
         (Verdict::Reject(_), None) => Ok(()),
     }
@@ -216,7 +239,7 @@ pub(super) fn report(
     program: &Program,
     judgement: &Judgement,
     diagnostic: Option<&Diagnostic>,
-    release: Release,
+    kernel: &str,
 ) -> ProgramReport {
     let (verdict, reason) = match &judgement.verdict {
         Verdict::Accept(_) => ("accept", None),
@@ -227,7 +250,7 @@ pub(super) fn report(
         name: program.name.clone(),
         section: program.section.clone(),
         hook: hook_name(program).map(str::to_owned),
-        kernel: release.to_string(),
+        kernel: kernel.to_owned(),
         verdict,
         reason,
         diagnostics: diagnostic.map(JsonDiagnostic::from).into_iter().collect(),

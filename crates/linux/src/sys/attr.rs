@@ -141,12 +141,64 @@ pub(crate) struct TestRunAttr {
     pad: u32,
 }
 
+/// `BPF_BTF_GET_NEXT_ID`, `BPF_BTF_GET_FD_BY_ID`.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct ObjectId {
+    /// Where to start, or which.
+    pub(super) id: u32,
+    /// What was found.
+    pub(super) next_id: u32,
+    open_flags: u32,
+}
+
+impl ObjectId {
+    pub(super) fn new(id: u32) -> Self {
+        ObjectId { id, ..ObjectId::default() }
+    }
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD`.
+#[repr(C)]
+pub(super) struct ObjectInfo {
+    fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+impl ObjectInfo {
+    pub(super) fn new(fd: i32, info_len: u32, info: u64) -> Self {
+        ObjectInfo { fd: fd.cast_unsigned(), info_len, info }
+    }
+}
+
+/// `struct bpf_btf_info`.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct BtfInfo {
+    btf: u64,
+    btf_size: u32,
+    id: u32,
+    name: u64,
+    name_len: u32,
+    pub(super) kernel_btf: u32,
+}
+
+impl BtfInfo {
+    pub(super) fn named(name: u64, name_len: u32) -> Self {
+        BtfInfo { name, name_len, ..BtfInfo::default() }
+    }
+}
+
 // The sizes of the kernel's structures: a field more or less, or implicit padding, does not compile.
 const _: () = {
     assert!(size_of::<MapCreate>() == 72);
     assert!(size_of::<MapElem>() == 32);
     assert!(size_of::<ProgLoad>() == 152);
     assert!(size_of::<BtfLoad>() == 32);
+    assert!(size_of::<ObjectId>() == 12);
+    assert!(size_of::<ObjectInfo>() == 16);
+    assert!(size_of::<BtfInfo>() == 32);
     assert!(size_of::<TestRunAttr>() == 80);
 };
 

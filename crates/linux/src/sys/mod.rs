@@ -12,7 +12,7 @@ mod errno;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use attr::{BtfLoad, MapElem, MapFreeze};
+use attr::{BtfInfo, BtfLoad, MapElem, MapFreeze, ObjectId, ObjectInfo};
 pub(crate) use attr::{MapCreate, ProgLoad, TestRunAttr, object_name};
 pub use errno::Errno;
 
@@ -26,8 +26,11 @@ enum Command {
     MapNextKey = 4,
     ProgLoad = 5,
     ProgTestRun = 10,
+    ObjectInfo = 15,
     BtfLoad = 18,
+    BtfById = 19,
     MapFreeze = 22,
+    BtfNextId = 23,
 }
 
 /// `bpf(2)`: what it returns, a descriptor or zero.
@@ -176,6 +179,38 @@ pub(crate) fn btf_load(btf: &[u8], log: &mut [u8]) -> Result<OwnedFd, Errno> {
         BtfLoad::new(address(btf), length(btf.len())?, address_mut(log), length(log.len())?, !log.is_empty());
     // SAFETY: both addresses come from borrows live across the call, with their lengths.
     unsafe { bpf(Command::BtfLoad, &mut attr) }.map(own)
+}
+
+/// `BPF_BTF_GET_NEXT_ID`: the lowest id of loaded BTF above `id`; `None` if there is none.
+pub(crate) fn btf_next_id(id: u32) -> Result<Option<u32>, Errno> {
+    let mut attr = ObjectId::new(id);
+    // SAFETY: the attribute holds no address.
+    match unsafe { bpf(Command::BtfNextId, &mut attr) } {
+        Ok(_) => Ok(Some(attr.next_id)),
+        Err(Errno(libc::ENOENT)) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// `BPF_BTF_GET_FD_BY_ID`.
+pub(crate) fn btf_by_id(id: u32) -> Result<OwnedFd, Errno> {
+    let mut attr = ObjectId::new(id);
+    // SAFETY: the attribute holds no address.
+    unsafe { bpf(Command::BtfById, &mut attr) }.map(own)
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD` of BTF: the kernel's name for it (`vmlinux`, a module's); `None` for programs' BTF.
+pub(crate) fn kernel_btf_name(btf: BorrowedFd<'_>) -> Result<Option<String>, Errno> {
+    let mut name = [0u8; 64];
+    let name_len = length(name.len())?;
+    let mut info = [BtfInfo::named(address_mut(&mut name), name_len)];
+    let mut attr = ObjectInfo::new(btf.as_raw_fd(), length(size_of::<BtfInfo>())?, address_mut(&mut info));
+    // SAFETY: the kernel reads and writes `info`, whose size stands beside it, and writes the name to the address in it,
+    // for the length in it; both live across the call.
+    unsafe { bpf(Command::ObjectInfo, &mut attr) }?;
+    let kernel = info.first().is_some_and(|info| info.kernel_btf != 0);
+    let text: Vec<u8> = name.into_iter().take_while(|byte| *byte != 0).collect();
+    Ok(kernel.then(|| String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// The buffers that a test run reads and writes.

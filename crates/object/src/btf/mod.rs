@@ -11,7 +11,7 @@ mod parse;
 mod select;
 mod types;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use build::Rewrite;
@@ -113,14 +113,21 @@ impl Btf {
 
     /// The name of a type; empty if it has none.
     pub fn name(&self, id: TypeId) -> &str {
-        self.get(id).name
+        // Without the rest of the record: an index of all names asks for each.
+        let start = self.offsets.get(id.0 as usize).copied().unwrap_or_default() as usize;
+        match start {
+            0 => "",
+            start => self.string(types::word(self.bytes.get(start..).unwrap_or_default(), 0)),
+        }
     }
 
     /// Every named type whose name without `___flavor` is `name`, by ascending id.
     pub fn by_essential_name(&self, name: &str) -> impl Iterator<Item = TypeId> + use<'_> {
         let index = self.names.get_or_init(|| {
-            let named =
-                |id| Some((hash(essential_name(self.name(id))), id)).filter(|_| !self.name(id).is_empty());
+            let named = |id| match self.name(id) {
+                "" => None,
+                name => Some((hash(essential_name(name)), id)),
+            };
             let mut index: Vec<_> = self.ids().filter_map(named).collect();
             index.sort_unstable();
             index
@@ -153,13 +160,17 @@ impl Btf {
 }
 
 fn hash(name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
     name.hash(&mut hasher);
     hasher.finish()
 }
 
 /// A name without its `___flavor` suffix (CO-RE: local types of one kernel type under several names).
 pub fn essential_name(name: &str) -> &str {
+    // Nearly every name has none, and a kernel has tens of thousands of names.
+    if !name.contains("___") {
+        return name;
+    }
     // A flavour is three underscores with something else on both sides; the last such place counts.
     let bytes = name.as_bytes();
     let is_mark =

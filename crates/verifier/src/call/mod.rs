@@ -125,7 +125,7 @@ impl Walk<'_> {
     fn allowed_helper(&self, id: i32) -> Check<&'static Helper> {
         let known = u32::try_from(id).ok().and_then(Helper::by_id);
         let Some(known) = known else { return Err(Fault::UnknownHelper { id }.into()) };
-        let Some(helper) = self.hook.signature(self.release, known.id) else {
+        let Some(helper) = self.kernel.signature(self.hook, known.id) else {
             return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
         };
         let refuse = |kernel: String| Err(Fault::Program { kernel }.into());

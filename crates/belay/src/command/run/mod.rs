@@ -53,7 +53,12 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         for program in needed(&object, program, egress) {
             let judgement = judge(&object, program, &Options::from(args.kernel));
             let told = diagnostic(&object, program, &judgement, args.kernel);
-            document.verified.push(program_report(program, &judgement, told.as_ref(), args.kernel));
+            document.verified.push(program_report(
+                program,
+                &judgement,
+                told.as_ref(),
+                &args.kernel.to_string(),
+            ));
             rejected.extend(told);
             match judgement.verdict {
                 Verdict::Accept(proof) => proofs.push(*proof),

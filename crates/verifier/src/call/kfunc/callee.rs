@@ -61,7 +61,7 @@ impl<'p> Walk<'p> {
         let Some(found) = self.kernel.kfunc(name) else {
             return Err(Stop::unsupported(format!("the kernel function `{name}`, which is not known")));
         };
-        if !found.callable_by(self.release, self.hook.prog_type) {
+        if !found.callable_at(self.release, self.hook.prog_type, self.program.attach_type) {
             let kernel = format!("calling kernel function {name} is not allowed");
             return Err(Fault::KfuncNotAllowed { kernel }.into());
         }
