@@ -11,6 +11,7 @@
 
 use belay_isa::{Insn, Pc};
 
+use crate::early_exit::may_end_function;
 use crate::fault::{Check, Fault, Stop};
 use crate::kept::{Kept, StateId};
 use crate::layout::Turn;
@@ -169,7 +170,8 @@ impl Explorer<'_, '_> {
         if insn.as_ref().is_some_and(is_jump) {
             self.stats.jumps += 1;
         }
-        if matches!(insn, Some(Insn::Exit)) && path.state.depth() > 0 {
+        let leaves = |insn: &Insn| matches!(insn, Insn::Exit) || may_end_function(insn);
+        if path.state.depth() > 0 && insn.as_ref().is_some_and(leaves) {
             self.walk.stack_use.refresh(self.walk.layout, &path.state);
         }
         let next = self.walk.step(&mut path.state, pc)?;

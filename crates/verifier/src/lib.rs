@@ -21,6 +21,7 @@ mod admission;
 mod alu;
 mod branch;
 mod call;
+mod early_exit;
 mod explore;
 mod fault;
 mod kept;

@@ -236,6 +236,7 @@ fn what_carriers_did(before: &State, after: &State, insn: Option<Insn>, note: &m
         }
         let Some(new) = carried_after.get(&reference) else {
             let how = match insn {
+                _ if after.frames.len() < before.frames.len() => Loss::Return,
                 Some(Insn::Call(_)) => Loss::Call,
                 Some(Insn::Exit) => Loss::Return,
                 _ => Loss::Overwritten(old[0].0),

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 
 use belay_isa::Pc;
 
+use crate::early_exit::may_end_function;
 use crate::layout::Layout;
 use crate::state::{MAX_FRAMES, State};
 
@@ -120,7 +121,8 @@ impl Instance {
                 changed = false;
                 for &pc in order {
                     let Some(insn) = layout.insn(pc) else { continue };
-                    let (mut after, mut filled, mut ends) = (0, Slots::MAX, true);
+                    let early = may_end_function(insn);
+                    let (mut after, mut filled, mut ends) = (0, if early { 0 } else { Slots::MAX }, true);
                     for next in layout.successors(pc, insn) {
                         let next = frame.get((next.0 - self.start) as usize).copied().unwrap_or_default();
                         (after, filled, ends) = (after | next.live, filled & next.surely_filled, false);

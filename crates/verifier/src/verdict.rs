@@ -10,6 +10,7 @@ use belay_profile::KernelProfile;
 use belay_spec::Release;
 
 use crate::admission::Candidate;
+use crate::early_exit::check_early_ends;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
 use crate::layout::{KfuncShapes, Layout};
@@ -138,7 +139,11 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         return (without_path(stop), nothing);
     }
     let kernel = options.kernel.profile();
-    let layout = match Layout::of(program, KfuncShapes::of(&object.externs, kernel)) {
+    let shape = Layout::of(program, KfuncShapes::of(&object.externs, kernel)).and_then(|layout| {
+        check_early_ends(program, &layout, object.btf.as_deref())?;
+        Ok(layout)
+    });
+    let layout = match shape {
         Ok(layout) => layout,
         Err(stop) => return (without_path(stop), nothing),
     };

@@ -12,7 +12,7 @@ use belay_profile::KernelProfile;
 use belay_spec::{Hook, Release, ReturnRange, Rule};
 
 use crate::branch::Ways;
-use crate::call::scratch_caller_saved;
+use crate::early_exit::may_end_function;
 use crate::fault::{Check, Fault, Leave, Stop};
 use crate::layout::Layout;
 use crate::memory::{Action, At};
@@ -232,8 +232,8 @@ impl<'p> Walk<'p> {
                 let value = self.wide_constant(pc, value)?;
                 state.set(dst, value);
             }
-            Insn::LoadAbs { .. } => self.packet_load(state, None)?,
-            Insn::LoadInd { src, .. } => self.packet_load(state, Some(src))?,
+            Insn::LoadAbs { .. } => return self.packet_load(state, pc, None),
+            Insn::LoadInd { src, .. } => return self.packet_load(state, pc, Some(src)),
             Insn::Ja { off } => return Ok(Next::Goto(jump(pc, i64::from(off)))),
             Insn::Jal { off } => return Ok(Next::Goto(jump(pc, i64::from(off)))),
             Insn::Branch { op, width, dst, src, off } => {
@@ -248,6 +248,9 @@ impl<'p> Walk<'p> {
             Insn::Call(CallTarget::Helper(id)) => {
                 if let Some(callback) = self.call_helper(state, pc, id)? {
                     return Ok(Next::Fork { taken: callback, fall: Pc(pc.0 + 1) });
+                }
+                if may_end_function(&insn) {
+                    return self.end_in_another_program(state, pc);
                 }
             }
             Insn::Call(CallTarget::Local(off)) => return self.call_local(state, pc, off).map(Next::Goto),
@@ -358,28 +361,6 @@ impl<'p> Walk<'p> {
             ) if !base.nullable => Err(Fault::AtomicTarget { reg, action, found: base.type_name() }.into()),
             _ => Ok(()),
         }
-    }
-
-    /// `LD_ABS`, `LD_IND`: load packet bytes, or end the program with 0 if they are not there.
-    fn packet_load(&mut self, state: &mut State, index: Option<Reg>) -> Check {
-        if !self.hook.packet_loads() {
-            return Err(Fault::PacketLoadHook.into());
-        }
-        if state.depth() > 0 {
-            return Err(Stop::unsupported("`LD_ABS` and `LD_IND` in a called function"));
-        }
-        let context = *self.readable(state, Reg::R6)?;
-        self.check_nothing_held(state, Leave::PacketLoad)?;
-        if context.as_pointer() != Some(Pointer::Context) {
-            return Err(Fault::PacketLoadContext.into());
-        }
-        if let Some(reg) = index {
-            self.readable(state, reg)?;
-        }
-        self.constant_offset(Reg::R6, &context)?;
-        scratch_caller_saved(state);
-        state.set(Reg::R0, Value::unknown());
-        Ok(())
     }
 
     /// What the program hands back must be what its hook understands.

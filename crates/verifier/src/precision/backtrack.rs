@@ -2,6 +2,7 @@
 
 use belay_isa::{AtomicOp, CallTarget, Insn, Pc, Reg, Src};
 
+use crate::early_exit::may_end_function;
 use crate::layout::Layout;
 use crate::state::MAX_FRAMES;
 
@@ -79,6 +80,10 @@ pub(super) fn back_over(
             wanted.take(Reg::R0);
             if wanted.here().regs & ARGUMENTS != 0 {
                 return Err(Lost);
+            }
+            // A tail call that ended the function.
+            if may_end_function(insn) && after != Some(Pc(pc.0 + 1)) {
+                wanted.enter_callee()?;
             }
         }
         Insn::Exit => back_into_callee(layout, after, wanted)?,
