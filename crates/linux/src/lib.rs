@@ -35,4 +35,4 @@ pub use population::{Population, PopulationError};
 pub use record::{Recorder, record_profile};
 pub use run::{TestRun, TestRunResult, test_run};
 pub use sys::Errno;
-pub use verify::{LoadedObject, LoadedProgram, Verdict, verify_object, verify_programs};
+pub use verify::{LoadedObject, LoadedProgram, Verdict, verify_object, verify_program, verify_programs};

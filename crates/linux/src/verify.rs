@@ -117,7 +117,8 @@ pub fn verify_programs(
     Ok(loaded)
 }
 
-fn verify_program(
+/// Loads one program of an object alone, with maps (and types) of the object that are there already.
+pub fn verify_program(
     object: &Object,
     program: &Program,
     maps: &Maps,

@@ -4,12 +4,13 @@
 //! reference that is new was acquired here; one that is gone was released, or found to be NULL; one that no register
 //! or slot names any more was lost.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use belay_isa::{CallTarget, Insn, Pc};
 use belay_spec::Resource;
 
 use crate::explore::Decision;
+use crate::reference::Reference;
 use crate::state::State;
 use crate::value::{Ghost, RefId, Value};
 use crate::walk::{Next, Walk};
@@ -201,11 +202,18 @@ fn what_happened(before: &State, after: &State, pc: Pc, insn: Option<Insn>) -> V
         note(EventKind::Entered);
     }
     if !after.references.is_unchanged(&before.references) {
-        let (old, new) = (ids(before), ids(after));
-        for held in after.references.held().iter().filter(|held| !old.contains(&held.id)) {
+        // What is older than the change stands alike in both, and there may be a hundred thousand of them.
+        let (old, new) = (before.references.held(), after.references.held());
+        let shared = old.iter().zip(new).take_while(|(old, new)| old.id == new.id).count();
+        let (old, new) = (old.get(shared..).unwrap_or_default(), new.get(shared..).unwrap_or_default());
+        // In the order of acquisition, which is that of their names.
+        let without =
+            |held: &Reference, others: &[Reference]| others.binary_search_by_key(&held.id, |r| r.id).is_err();
+        for held in new.iter().filter(|held| without(held, old)) {
             note(EventKind::Acquired { reference: held.id, resource: held.resource });
         }
-        for &reference in old.difference(&new) {
+        for held in old.iter().filter(|held| without(held, new)) {
+            let reference = held.id;
             note(match insn {
                 Some(Insn::Call(_)) => EventKind::Released { reference },
                 _ => EventKind::Checked { reference, null: true },
@@ -221,10 +229,6 @@ fn what_happened(before: &State, after: &State, pc: Pc, insn: Option<Insn>) -> V
         note(EventKind::PacketMoved);
     }
     events
-}
-
-fn ids(state: &State) -> BTreeSet<RefId> {
-    state.references.held().iter().map(|held| held.id).collect()
 }
 
 /// Checked, copied, lost: what happened to the pointers of references that are held before and after.

@@ -7,10 +7,11 @@
 use std::fmt::Write;
 
 use crate::random::Random;
+use crate::resource::{ON_STACK, OnStack, RESOURCES, Resource, SECTIONS};
 
 /// What the generator believes of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Holds {
+pub(crate) enum Holds {
     Nothing,
     Number,
     /// A number below 64.
@@ -22,11 +23,37 @@ enum Holds {
     /// A value of the table, checked for NULL.
     Value,
     MaybeValue,
-    Socket,
-    MaybeSocket,
-    /// A ring-buffer record of 16 bytes.
-    Record,
-    MaybeRecord,
+    /// A resource, by its row in the table, checked for NULL.
+    Held(usize),
+    MaybeHeld(usize),
+    /// Eight bytes of a dynptr.
+    Slice,
+    MaybeSlice,
+}
+
+impl Holds {
+    /// Whether it must be released, or may have to be.
+    pub(crate) fn is_held(self) -> bool {
+        matches!(self, Holds::Held(_) | Holds::MaybeHeld(_))
+    }
+
+    /// What it is once it was checked for NULL.
+    fn checked(self) -> Option<Holds> {
+        match self {
+            Holds::MaybeValue => Some(Holds::Value),
+            Holds::MaybeHeld(row) => Some(Holds::Held(row)),
+            Holds::MaybeSlice => Some(Holds::Slice),
+            _ => None,
+        }
+    }
+
+    /// The resource's row, if it is one, checked.
+    fn resource(self) -> Option<&'static Resource> {
+        match self {
+            Holds::Held(row) => RESOURCES.get(row),
+            _ => None,
+        }
+    }
 }
 
 /// The maps that programs may name.
@@ -38,23 +65,28 @@ pub(crate) const MAPS: &str = "\
 ";
 
 /// Sections of the hooks that are tried, and the offset of their packet's start and end in the context.
-const HOOKS: &[(&str, Option<(i32, i32)>)] = &[
+pub(crate) const HOOKS: &[(&str, Option<(i32, i32)>)] = &[
+    ("tc", Some((76, 80))),
     ("tc", Some((76, 80))),
     ("tc", Some((76, 80))),
     ("xdp", Some((0, 4))),
     ("cgroup_skb/egress", Some((76, 80))),
+    ("raw_tp/sys_enter", None),
 ];
 
-struct Generator<'r> {
-    random: &'r mut Random,
-    text: String,
-    regs: [Holds; 10],
+pub(crate) struct Generator<'r> {
+    pub(crate) random: &'r mut Random,
+    pub(crate) text: String,
+    pub(crate) regs: [Holds; 10],
     packet: Option<(i32, i32)>,
     labels: usize,
     /// Labels that must be placed after so many more steps.
     open: Vec<(usize, usize)>,
     /// What was spilled to each stack slot below the tuple.
     slots: [Holds; 6],
+    /// Sections that are open, by row, and the object on the stack, if there is one.
+    sections: Vec<usize>,
+    on_stack: Option<&'static OnStack>,
     /// Which hook it is for.
     section: &'static str,
     /// Whether there may be a function, and whether it is called.
@@ -77,6 +109,8 @@ pub(crate) fn program(random: &mut Random) -> String {
         labels: 0,
         open: Vec::new(),
         slots: [Holds::Nothing; 6],
+        sections: Vec::new(),
+        on_stack: None,
         section,
         helps,
         called: false,
@@ -84,30 +118,6 @@ pub(crate) fn program(random: &mut Random) -> String {
     };
     generator.body();
     generator.text
-}
-
-/// The program with one thing amiss: an instruction missing or changed for its neighbour, a few of them there again
-/// elsewhere (a second release, a use after it, a tail call too early), or an offset one too far.
-pub(crate) fn amiss(random: &mut Random, text: &str) -> String {
-    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
-    let is_instruction = |line: &String| line.starts_with("    ");
-    let instructions: Vec<usize> = (0..lines.len()).filter(|&at| is_instruction(&lines[at])).collect();
-    let at = random.of(&instructions);
-    match random.below(8) {
-        0 => {
-            lines.remove(at);
-        }
-        1 if at + 1 < lines.len() => lines.swap(at, at + 1),
-        2 | 3 => lines[at] = lines[at].replacen(" + 4)", " + 5)", 1).replacen("+= 14", "+= 13", 1),
-        _ => {
-            let long = 1 + random.below(4);
-            let block: Vec<String> =
-                lines[at..].iter().take(long).filter(|line| is_instruction(line)).cloned().collect();
-            let to = random.of(&instructions);
-            lines.splice(to..to, block);
-        }
-    }
-    lines.join("\n")
 }
 
 impl Generator<'_> {
@@ -136,11 +146,11 @@ impl Generator<'_> {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let _ = writeln!(self.text, "    {line}");
     }
 
-    fn label(&mut self) -> usize {
+    pub(crate) fn label(&mut self) -> usize {
         self.labels += 1;
         self.labels
     }
@@ -166,13 +176,13 @@ impl Generator<'_> {
         self.open = open;
     }
 
-    fn find(&mut self, wanted: impl Fn(Holds) -> bool) -> Option<usize> {
+    pub(crate) fn find(&mut self, wanted: impl Fn(Holds) -> bool) -> Option<usize> {
         let found: Vec<usize> = (0..10).filter(|&r| wanted(self.regs[r])).collect();
         (!found.is_empty()).then(|| self.random.of(&found))
     }
 
     /// Whether to make a mistake: in one of `n` places of a short program.
-    fn slip(&mut self, n: usize) -> bool {
+    pub(crate) fn slip(&mut self, n: usize) -> bool {
         self.random.one_in(n * self.care)
     }
 
@@ -190,7 +200,7 @@ impl Generator<'_> {
     }
 
     /// A number, made if there is none.
-    fn number(&mut self) -> usize {
+    pub(crate) fn number(&mut self) -> usize {
         if let Some(reg) = self.find(|h| matches!(h, Holds::Number | Holds::Small)) {
             return reg;
         }
@@ -202,20 +212,17 @@ impl Generator<'_> {
     }
 
     /// A register to overwrite: not the context, seldom something held.
-    fn target(&mut self) -> usize {
+    pub(crate) fn target(&mut self) -> usize {
         loop {
             let reg = self.random.below(10);
-            let held = matches!(
-                self.regs[reg],
-                Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
-            );
+            let held = self.regs[reg].is_held();
             if reg != 6 && (!held || self.slip(30)) {
                 return reg;
             }
         }
     }
 
-    fn after_call(&mut self, result: Holds) {
+    pub(crate) fn after_call(&mut self, result: Holds) {
         for reg in 0..6 {
             self.regs[reg] = Holds::Nothing;
         }
@@ -223,15 +230,11 @@ impl Generator<'_> {
     }
 
     /// Moves what a call would destroy, and is held, to where calls do not reach.
-    fn save_held(&mut self) {
+    pub(crate) fn save_held(&mut self) {
         for reg in 0..6 {
             if !matches!(self.regs[reg], Holds::Nothing | Holds::Number | Holds::Small | Holds::Context) {
                 let to = 7 + self.random.below(3);
-                let held = matches!(
-                    self.regs[to],
-                    Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
-                );
-                if !held {
+                if !self.regs[to].is_held() {
                     self.line(&format!("r{to} = r{reg}"));
                     self.regs[to] = self.regs[reg];
                 }
@@ -247,7 +250,7 @@ impl Generator<'_> {
             5 => self.context_load(),
             6 | 7 => self.packet(),
             8 | 9 => self.check_null(),
-            10 | 11 => self.look_up_socket(),
+            10 | 11 => self.acquire(),
             12 => self.release(),
             13 => self.look_up_map(),
             14 | 15 => self.touch_memory(),
@@ -255,7 +258,7 @@ impl Generator<'_> {
             17 => self.fill(),
             18 => self.branch(),
             19 => self.copy(),
-            20 => self.record(),
+            20 => self.enclose(),
             21 | 22 => self.hand_memory_over(),
             23 => self.move_packet(),
             24 => self.narrow(),
@@ -378,89 +381,153 @@ impl Generator<'_> {
     }
 
     fn check_null(&mut self) {
-        let nullable = |h| matches!(h, Holds::MaybeSocket | Holds::MaybeValue | Holds::MaybeRecord);
-        let Some(reg) = self.find(nullable) else { return };
+        let Some(reg) = self.find(|h| h.checked().is_some()) else { return };
         let label = self.ahead();
         match self.random.below(8) {
             0 => self.line(&format!("if r{reg} != 0 goto l{label}")),
             1 => self.line(&format!("if w{reg} == 0 goto l{label}")),
             _ => self.line(&format!("if r{reg} == 0 goto l{label}")),
         }
-        self.regs[reg] = match self.regs[reg] {
-            Holds::MaybeSocket => Holds::Socket,
-            Holds::MaybeRecord => Holds::Record,
-            _ => Holds::Value,
-        };
+        self.regs[reg] = self.regs[reg].checked().unwrap_or(Holds::Nothing);
     }
 
-    fn look_up_socket(&mut self) {
-        let Some(context) = self.find(|h| h == Holds::Context) else { return };
-        self.save_held();
-        let common = self.at(&["tc", "xdp"]);
-        let helpers = ["sk_lookup_tcp", "sk_lookup_udp", "skc_lookup_tcp"];
-        let helper = self.random.of(&helpers[..if common { 3 } else { 2 }]);
-        // A tuple of zeros but for the destination port, now and then that of a listener.
-        let ports = self.random.of(&[0, 0x1600_0000]);
-        self.line("*(u64 *)(r10 - 16) = 0");
-        self.line(&format!("*(u64 *)(r10 - 8) = {ports}"));
-        if context != 1 {
-            self.line(&format!("r1 = r{context}"));
+    /// A template's line, with its choices made.
+    fn from_template(&mut self, template: &str, reg: usize) {
+        let context = self.find(|h| h == Holds::Context).unwrap_or(6);
+        let mut line = String::new();
+        let mut rest = template;
+        while let Some((front, choices, back)) = rest
+            .split_once('{')
+            .and_then(|(front, tail)| Some((front, tail.split_once('}')?)))
+            .map(|(f, (c, b))| (f, c, b))
+        {
+            let choices: Vec<&str> = choices.split('|').collect();
+            line += front;
+            line += self.random.of(&choices);
+            rest = back;
         }
-        self.line("r2 = r10");
-        let off = self.random.of(&[16, 16, 16, 16, 12, 8]);
-        self.line(&format!("r2 += -{off}"));
-        self.line("r3 = 12");
-        let netns = self.random.of(&[0, -1]);
-        self.line(&format!("r4 = {netns}"));
-        self.line("r5 = 0");
-        self.line(&format!("call bpf_{helper}"));
-        self.after_call(Holds::MaybeSocket);
+        line += rest;
+        self.line(&line.replace("CTX", &format!("r{context}")).replace("REG", &format!("r{reg}")));
+    }
+
+    /// Acquires a resource of the table: often checked at once, and released at once.
+    fn acquire(&mut self) {
+        let row = self.random.below(RESOURCES.len());
+        let resource = &RESOURCES[row];
+        if !self.at(resource.at) || self.find(|h| h == Holds::Context).is_none() {
+            return;
+        }
+        self.save_held();
+        for template in resource.acquire {
+            self.from_template(template, 0);
+        }
+        self.after_call(Holds::MaybeHeld(row));
         if !self.random.one_in(4) {
             let to = 7 + self.random.below(3);
-            let held = matches!(
-                self.regs[to],
-                Holds::Socket | Holds::MaybeSocket | Holds::Record | Holds::MaybeRecord
-            );
-            if !held {
+            if !self.regs[to].is_held() {
                 self.line(&format!("r{to} = r0"));
-                self.regs[to] = Holds::MaybeSocket;
+                self.regs[to] = Holds::MaybeHeld(row);
             }
         }
-        if !self.random.one_in(5) {
-            let label = self.label();
-            let reg =
-                if self.random.one_in(2) { 0 } else { self.find(|h| h == Holds::MaybeSocket).unwrap_or(0) };
-            self.line(&format!("if r{reg} == 0 goto l{label}"));
-            let open = 1 + self.random.below(3);
-            self.open.push((label, open));
-            for held in &mut self.regs {
-                if *held == Holds::MaybeSocket {
-                    *held = Holds::Socket;
-                }
+        if self.random.one_in(5) {
+            return;
+        }
+        let label = self.label();
+        let reg =
+            if self.random.one_in(2) { 0 } else { self.find(|h| h == Holds::MaybeHeld(row)).unwrap_or(0) };
+        self.line(&format!("if r{reg} == 0 goto l{label}"));
+        let open = 1 + self.random.below(3);
+        self.open.push((label, open));
+        for held in &mut self.regs {
+            if *held == Holds::MaybeHeld(row) {
+                *held = Holds::Held(row);
             }
-            // Most often the release follows at once, and the label after it: the way to an accepted program.
-            if !self.random.one_in(3) {
-                self.touch_socket();
-                self.release();
-                self.place_labels(true);
-            }
+        }
+        // Most often the release follows at once, and the label after it: the way to an accepted program.
+        if !self.random.one_in(3) {
+            self.touch_resource();
+            self.release();
+            self.place_labels(true);
         }
     }
 
-    fn touch_socket(&mut self) {
-        let Some(socket) = self.find(|h| h == Holds::Socket) else { return };
-        let reg = self.target();
-        let (off, size) =
-            self.random.of(&[(4, "u32"), (72, "u32"), (24, "u32"), (48, "u16"), (44, "u32"), (16, "u32")]);
-        let size = if self.slip(12) { self.random.of(&["u8", "u16", "u64"]) } else { size };
-        self.line(&format!("r{reg} = *({size} *)(r{socket} + {off})"));
-        self.regs[reg] = Holds::Number;
+    fn touch_resource(&mut self) {
+        let Some(reg) = self.find(|h| h.resource().is_some()) else { return };
+        let Some(resource) = self.regs[reg].resource() else { return };
+        let to = self.target();
+        let template = self.random.of(resource.loads);
+        self.from_template(&format!("r{to} = {template}"), reg);
+        self.regs[to] = Holds::Number;
+    }
+
+    /// Opens a section, or closes the last; or makes, uses and ends an object on the stack.
+    fn enclose(&mut self) {
+        match (self.random.below(3), self.sections.last().copied()) {
+            (0, None) => {
+                let row = self.random.below(SECTIONS.len());
+                if SECTIONS[row].at.is_empty() || self.at(SECTIONS[row].at) {
+                    self.save_held();
+                    self.line(&format!("call {}", SECTIONS[row].open));
+                    self.after_call(Holds::Nothing);
+                    self.sections.push(row);
+                }
+            }
+            (0 | 1, Some(row)) => self.close(row),
+            _ => self.object_on_stack(),
+        }
+    }
+
+    fn close(&mut self, row: usize) {
+        self.save_held();
+        self.line(&format!("call {}", SECTIONS[row].close));
+        self.after_call(Holds::Nothing);
+        self.sections.pop();
+    }
+
+    fn object_on_stack(&mut self) {
+        if self.find(|h| h == Holds::Context).is_none() {
+            return;
+        }
+        let Some(object) = self.on_stack else {
+            let object = &ON_STACK[self.random.below(ON_STACK.len())];
+            if self.at(object.at) {
+                self.save_held();
+                for template in object.make {
+                    self.from_template(template, 0);
+                }
+                self.after_call(Holds::Number);
+                self.on_stack = Some(object);
+            }
+            return;
+        };
+        if self.random.one_in(3) {
+            return self.end_object(object);
+        }
+        let (lines, result) = object.uses[self.random.below(object.uses.len())];
+        self.save_held();
+        for template in lines {
+            self.from_template(template, 0);
+        }
+        self.after_call(result);
+        if result == Holds::MaybeSlice && !self.random.one_in(4) {
+            let label = self.ahead();
+            self.line(&format!("if r0 == 0 goto l{label}"));
+            self.regs[0] = Holds::Slice;
+        }
+    }
+
+    fn end_object(&mut self, object: &OnStack) {
+        self.save_held();
+        for template in object.end {
+            self.from_template(template, 0);
+        }
+        self.after_call(Holds::Nothing);
+        self.on_stack = None;
     }
 
     fn release(&mut self) {
-        let wanted = |h| matches!(h, Holds::Socket | Holds::Record);
-        let Some(reg) = self.find(wanted) else { return };
-        let socket = self.regs[reg] == Holds::Socket;
+        let Some(reg) = self.find(|h| h.resource().is_some()) else { return };
+        let Some(resource) = self.regs[reg].resource() else { return };
         for other in 0..10 {
             if self.regs[other] == self.regs[reg] {
                 self.regs[other] = Holds::Nothing;
@@ -470,14 +537,14 @@ impl Generator<'_> {
         if reg != 1 {
             self.line(&format!("r1 = r{reg}"));
         }
-        if socket {
-            let by_function = self.helps && self.random.one_in(2);
-            self.called |= by_function;
-            self.line(if by_function { "call release_it" } else { "call bpf_sk_release" });
+        let by_function = self.helps && resource.socket && self.random.one_in(2);
+        self.called |= by_function;
+        if by_function {
+            self.line("call release_it");
         } else {
-            self.line("r2 = 0");
-            let how = self.random.of(&["submit", "discard"]);
-            self.line(&format!("call bpf_ringbuf_{how}"));
+            for template in resource.release {
+                self.from_template(template, 1);
+            }
         }
         self.after_call(Holds::Nothing);
     }
@@ -487,6 +554,16 @@ impl Generator<'_> {
             if !self.slip(12) {
                 self.release();
             }
+        }
+        if let Some(object) = self.on_stack
+            && !self.slip(12)
+        {
+            self.end_object(object);
+        }
+        while let Some(&row) = self.sections.last()
+            && !self.slip(12)
+        {
+            self.close(row);
         }
     }
 
@@ -514,14 +591,19 @@ impl Generator<'_> {
     }
 
     fn touch_memory(&mut self) {
-        let touchable = |h| matches!(h, Holds::Value | Holds::Record | Holds::Packet(1..) | Holds::Socket);
+        let touchable = |h: Holds| {
+            matches!(h, Holds::Value | Holds::Packet(1..) | Holds::Slice) || h.resource().is_some()
+        };
         let Some(reg) = self.find(touchable) else { return };
         let size = self.random.of(&[1, 2, 4, 8]);
         let limit = match self.regs[reg] {
             Holds::Value => 32,
-            Holds::Record => 16,
+            Holds::Slice => 8,
             Holds::Packet(bytes) => bytes,
-            _ => return self.touch_socket(),
+            held => match held.resource() {
+                Some(resource) if resource.bytes > 0 => resource.bytes,
+                _ => return self.touch_resource(),
+            },
         };
         let off = if self.slip(14) {
             self.random.of(&[-1, 31, 32, 60, 64])
@@ -605,25 +687,6 @@ impl Generator<'_> {
         self.regs[to] = self.regs[from];
     }
 
-    fn record(&mut self) {
-        self.save_held();
-        self.line("r1 = ring ll");
-        self.line("r2 = 16");
-        self.line("r3 = 0");
-        self.line("call bpf_ringbuf_reserve");
-        self.after_call(Holds::MaybeRecord);
-        let label = self.label();
-        self.line(&format!("if r0 == 0 goto l{label}"));
-        self.regs[0] = Holds::Record;
-        if self.random.one_in(3) {
-            self.open.push((label, 2));
-        } else {
-            self.line("*(u64 *)(r0 + 8) = 1");
-            self.release();
-            let _ = writeln!(self.text, "l{label}:");
-        }
-    }
-
     /// Hands memory and a size to a helper.
     fn hand_memory_over(&mut self) {
         if self.regs[6] != Holds::Context {
@@ -639,7 +702,9 @@ impl Generator<'_> {
             return;
         }
         self.save_held();
-        let touchable = |h| matches!(h, Holds::Value | Holds::Record | Holds::Packet(1..));
+        let touchable = |h: Holds| {
+            matches!(h, Holds::Value | Holds::Packet(1..)) || h.resource().is_some_and(|r| r.bytes > 0)
+        };
         let memory = if self.random.one_in(2) { self.find(touchable) } else { None };
         let size = self.find(|h| matches!(h, Holds::Small | Holds::Number)).filter(|_| self.random.one_in(2));
         // The size first: the other arguments must not overwrite what it is made from.
@@ -750,7 +815,7 @@ impl Generator<'_> {
     }
 
     fn rare(&mut self) {
-        match self.random.below(7) {
+        match self.random.below(9) {
             0 if self.regs[6] == Holds::Context => {
                 self.save_held();
                 self.line("r1 = r6");
@@ -765,18 +830,18 @@ impl Generator<'_> {
                 self.after_call(Holds::Number);
             }
             2 => {
-                if let Some(reg) = self.find(|h| matches!(h, Holds::Socket | Holds::MaybeSocket)) {
+                if let Some(reg) = self.find(|h| h.is_held()) {
                     let op = self.random.of(&["+= 8", "-= 1", "&= 3"]);
                     self.line(&format!("r{reg} {op}"));
                 }
             }
             3 => {
-                if let Some(reg) = self.find(|h| h == Holds::Socket) {
+                if let Some(reg) = self.find(|h| h.resource().is_some()) {
                     self.line(&format!("*(u32 *)(r{reg} + 4) = 1"));
                 }
             }
             4 => self.view(),
-            5 => self.bounded_loop(),
+            5..=7 => self.turns(),
             _ => {
                 let reg = self.any();
                 self.line(&format!("r0 = r{reg}"));
@@ -787,8 +852,10 @@ impl Generator<'_> {
 
     /// Another view of a socket.
     fn view(&mut self) {
-        let Some(reg) = self.find(|h| h == Holds::Socket) else { return };
-        let helper = self.random.of(&["sk_fullsock", "tcp_sock", "get_listener_sock"]);
+        let is_socket = |h: Holds| h.resource().is_some_and(|resource| resource.socket);
+        let Some(reg) = self.find(is_socket) else { return };
+        let casts = ["sk_fullsock", "tcp_sock", "get_listener_sock", "skc_to_tcp_sock", "skc_to_tcp6_sock"];
+        let helper = self.random.of(&casts);
         self.save_held();
         self.line(&format!("r1 = r{reg}"));
         self.line(&format!("call bpf_{helper}"));
@@ -797,42 +864,5 @@ impl Generator<'_> {
         self.line(&format!("if r0 == 0 goto l{label}"));
         self.line("r1 = *(u32 *)(r0 + 4)");
         self.regs[1] = Holds::Number;
-    }
-
-    fn bounded_loop(&mut self) {
-        let reg = self.target();
-        let label = self.label();
-        let turns = 1 + self.random.below(12);
-        self.line(&format!("r{reg} = 0"));
-        let _ = writeln!(self.text, "l{label}:");
-        self.line(&format!("r{reg} += 1"));
-        if self.random.one_in(2) {
-            let other = self.number();
-            if other != reg {
-                self.line(&format!("r{other} += r{reg}"));
-            }
-        }
-        self.line(&format!("if r{reg} < {turns} goto l{label}"));
-        self.regs[reg] = Holds::Number;
-    }
-
-    /// A function that releases the socket it is given.
-    fn helper_function(&mut self) {
-        let _ = writeln!(self.text, ".func release_it");
-        if self.random.one_in(3) {
-            self.line("r6 = r1");
-            self.line("r2 = *(u32 *)(r6 + 4)");
-            self.line("r1 = r6");
-        }
-        if self.random.one_in(8) {
-            self.line("*(u64 *)(r10 - 256) = 1");
-        }
-        self.line("call bpf_sk_release");
-        if self.random.one_in(8) {
-            self.line("r0 = r10");
-        } else {
-            self.line("r0 = 0");
-        }
-        self.line("exit");
     }
 }

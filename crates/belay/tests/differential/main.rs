@@ -2,91 +2,141 @@
 //! runners: never a fault, never a leak, never a different result.
 //!
 //! `BELAY_PROGRAMS=N` asks for N programs (default 3,000), `BELAY_SEED=S` starts elsewhere. A program on which the two
-//! differ is shrunk, line by line, as far as they still differ, and printed with both answers: it makes a golden test.
+//! differ is shrunk, line by line, as far as they still differ, and printed with both answers. It is also written as a
+//! golden test, with the kernel's verdict as what is expected, into `BELAY_FOUND` (default: the build's own temporary
+//! directory): moved into `tests/programs` it stays found.
 
+mod flow;
 mod generate;
+mod judges;
+mod near;
 mod random;
+mod resource;
 mod runs;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use belay_linux::{Kernel, LogLevel, Verdict as Answer, verify_programs};
-use belay_object::Object;
-use belay_verifier::{Options, Verdict, verify};
+use belay_linux::Kernel;
 
+use judges::{Judges, Opinions};
 use random::Random;
 use runs::Runs;
 
 /// How often an accepted program is asked about again, each time with one thing amiss.
 const NEAR_MISSES: usize = 8;
+/// How many differences are shrunk and shown.
+const SHOWN: u64 = 5;
 
-/// What the two say of one program.
-struct Opinions {
-    belay: String,
-    kernel: String,
-    /// What went wrong in a run of an accepted program.
-    run: Option<String>,
+/// What came up.
+#[derive(Default)]
+struct Tally {
+    accepted: u64,
+    rejected: u64,
+    unsupported: u64,
+    /// What Belay refused for, and what it gave no verdict on, and how often.
+    reasons: BTreeMap<String, u64>,
+    false_accepts: u64,
+    false_rejects: u64,
+    troubles: u64,
+    report: String,
 }
 
-impl Opinions {
-    /// The verdicts alone, where both have one.
-    fn differ(&self) -> bool {
-        let word = |text: &str| text.split(':').next().unwrap_or_default().to_string();
-        word(&self.belay) != "unsupported" && word(&self.belay) != word(&self.kernel)
+impl Tally {
+    fn different(&self) -> u64 {
+        self.false_accepts + self.false_rejects + self.troubles
     }
 
-    fn is_false_accept(&self) -> bool {
-        self.differ() && self.belay.starts_with("accept")
-    }
-}
-
-/// Asks both, and runs what Belay accepts; `None` if the text is no program.
-fn opinions(text: &str, runs: Runs) -> Option<Opinions> {
-    let object = Object::parse("random.s", text.as_bytes(), &belay_object::Options::default()).ok()?;
-    let program = object.programs.first()?;
-    let mut run = None;
-    let belay = match verify(&object, program, &Options::default()).verdict {
-        Verdict::Accept(verified) => {
-            run = runs::trouble(&verified, runs);
-            "accept".to_string()
-        }
-        Verdict::Reject(rejection) => {
-            format!("reject: {} at {}: {}", rejection.code, rejection.pc, rejection.fault)
-        }
-        Verdict::Unsupported { what, .. } => format!("unsupported: {what}"),
-    };
-    let mut loaded = verify_programs(&object, LogLevel::Stats, |p| p.name == program.name).ok()?;
-    let kernel = match loaded.programs.pop()?.verdict {
-        Answer::Accept(_) => "accept".to_string(),
-        Answer::Reject(rejected) => format!("reject: {}", rejected.reason()),
-        Answer::Unjudged(why) => format!("unjudged: {why}"),
-    };
-    Some(Opinions { belay, kernel, run })
-}
-
-/// Takes lines away as long as the two still differ the same way.
-fn shrink(text: &str) -> String {
-    let false_accept = opinions(text, Runs::Clean).is_some_and(|o| o.is_false_accept());
-    let mut lines: Vec<&str> = text.lines().collect();
-    let mut again = true;
-    while again {
-        again = false;
-        for at in (0..lines.len()).rev() {
-            if lines[at].trim_start().starts_with(['.', 'l']) || lines[at].ends_with(':') {
-                continue;
+    fn count(&mut self, opinions: &Opinions) {
+        let reason = match opinions.belay.split(':').next() {
+            Some("accept") => {
+                self.accepted += 1;
+                return;
             }
-            let mut fewer = lines.clone();
-            fewer.remove(at);
-            let still = opinions(&fewer.join("\n"), Runs::Clean)
-                .is_some_and(|o| o.differ() && o.is_false_accept() == false_accept);
-            if still {
-                lines = fewer;
-                again = true;
+            Some("reject") => {
+                self.rejected += 1;
+                opinions.belay.split_whitespace().nth(1).unwrap_or_default().to_string()
             }
+            _ => {
+                self.unsupported += 1;
+                opinions.belay.clone()
+            }
+        };
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+
+    fn add(&mut self, other: Tally) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.unsupported += other.unsupported;
+        for (reason, count) in other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+        self.false_accepts += other.false_accepts;
+        self.false_rejects += other.false_rejects;
+        self.troubles += other.troubles;
+        self.report += &other.report;
+    }
+}
+
+/// Asks about one program and its near misses.
+fn judge(number: u64, judges: &Judges, tally: &mut Tally) {
+    let mut random = Random::new(number);
+    let text = generate::program(&mut random);
+    let first = judges
+        .opinions(&text, Runs::Equal)
+        .unwrap_or_else(|| panic!("seed {number} gives no program:\n{text}"));
+    // A random program that is wrong is wrong in many ways. One thing amiss in a right one shows whether the rule that it
+    // breaks is there.
+    let near: Vec<String> = match first.belay.as_str() {
+        "accept" => (0..NEAR_MISSES).map(|_| near::amiss(&mut random, &text)).collect(),
+        _ => Vec::new(),
+    };
+    note(number, &text, &first, judges, tally);
+    for text in &near {
+        if let Some(opinions) = judges.opinions(text, Runs::Clean) {
+            note(number, text, &opinions, judges, tally);
         }
     }
-    lines.join("\n")
+}
+
+fn note(number: u64, text: &str, opinions: &Opinions, judges: &Judges, tally: &mut Tally) {
+    tally.count(opinions);
+    if let Some(trouble) = &opinions.trouble {
+        tally.troubles += 1;
+        let _ = writeln!(tally.report, "--- seed {number}\ntrouble: {trouble}\n{text}");
+    }
+    if !opinions.differ() {
+        return;
+    }
+    match opinions.is_false_accept() {
+        true => tally.false_accepts += 1,
+        false => tally.false_rejects += 1,
+    }
+    if tally.different() <= SHOWN {
+        let small = judges.shrink(text);
+        let (belay, kernel) = (&opinions.belay, &opinions.kernel);
+        let path = keep(number, tally.different(), &small, kernel);
+        let _ =
+            writeln!(tally.report, "--- seed {number}, {path}\nbelay:  {belay}\nkernel: {kernel}\n{small}");
+    }
+}
+
+/// Writes a difference down as a golden test; where.
+fn keep(number: u64, count: u64, text: &str, kernel: &str) -> String {
+    let directory = std::env::var_os("BELAY_FOUND")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("differential"), PathBuf::from);
+    let path = directory.join(format!("seed-{number}-{count}.s"));
+    let head = match kernel.split_once(": ") {
+        Some((verdict, words)) => format!("# expect: {verdict}\n# linux 6.18: {words}\n"),
+        None => format!("# expect: {kernel}\n"),
+    };
+    let written = std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::write(&path, format!("{head}# Found by the differential test.\n\n{text}\n")));
+    written.map_or_else(|e| format!("not kept: {e}"), |()| path.display().to_string())
 }
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -99,48 +149,37 @@ fn belay_and_the_kernel_never_differ() {
         return;
     }
     let (programs, seed) = (setting("BELAY_PROGRAMS", 3000), setting("BELAY_SEED", 1));
-    let (mut accepted, mut rejected, mut unsupported, mut different) = (0, 0, 0, 0);
-    let mut report = String::new();
-    let mut codes = BTreeMap::<String, u64>::new();
-    for number in seed..seed + programs {
-        let mut random = Random::new(number);
-        let text = generate::program(&mut random);
-        let first =
-            opinions(&text, Runs::Equal).unwrap_or_else(|| panic!("seed {number} gives no program:\n{text}"));
-        // A random program that is wrong is wrong in many ways. One thing amiss in a right one shows whether the rule that
-        // it breaks is there.
-        let near: Vec<String> = match first.belay.as_str() {
-            "accept" => (0..NEAR_MISSES).map(|_| generate::amiss(&mut random, &text)).collect(),
-            _ => Vec::new(),
-        };
-        let near = near.iter().filter_map(|text| Some((text.as_str(), opinions(text, Runs::Clean)?)));
-        for (text, opinions) in std::iter::once((text.as_str(), first)).chain(near) {
-            match opinions.belay.split(':').next() {
-                Some("accept") => accepted += 1,
-                Some("reject") => {
-                    rejected += 1;
-                    let code = opinions.belay.split_whitespace().nth(1).unwrap_or_default();
-                    *codes.entry(code.to_string()).or_default() += 1;
-                }
-                _ => unsupported += 1,
+    let judges = Judges::new();
+    let next = AtomicU64::new(seed);
+    let started = Instant::now();
+    let work = || {
+        let mut tally = Tally::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= seed + programs {
+                return tally;
             }
-            if let Some(trouble) = &opinions.run {
-                different += 1;
-                let _ = writeln!(report, "--- seed {number}\nrun: {trouble}\n{text}");
-            }
-            if opinions.differ() {
-                different += 1;
-                if different <= 5 {
-                    let (belay, kernel) = (&opinions.belay, &opinions.kernel);
-                    let small = shrink(text);
-                    let _ = writeln!(report, "--- seed {number}\nbelay:  {belay}\nkernel: {kernel}\n{small}");
-                }
-            }
+            judge(number, &judges, &mut tally);
         }
-    }
-    println!("{programs} programs from seed {seed}:");
-    println!("{accepted} accepted, {rejected} rejected, {unsupported} unsupported; rejected for {codes:?}");
-    assert_eq!(different, 0, "{different} differences\n{report}");
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut tally = Tally::default();
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for worker in running {
+            tally.add(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+    });
+    let Tally { accepted, rejected, unsupported, false_accepts, false_rejects, troubles, .. } = tally;
+    let asked = accepted + rejected + unsupported;
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{programs} seeds from {seed}: {asked} programs in {seconds:.0} s, {:.0} a second",
+        asked as f64 / seconds
+    );
+    println!("{accepted} accepted, {rejected} rejected, {unsupported} unsupported: {:?}", tally.reasons);
+    println!("{false_accepts} false accepts, {false_rejects} false rejects, {troubles} troubles");
+    assert_eq!(tally.different(), 0, "they differ\n{}", tally.report);
     let often = |count: u64| programs < 1000 || count * 10 >= programs;
     assert!(often(accepted) && often(rejected), "both verdicts must come up often");
 }
