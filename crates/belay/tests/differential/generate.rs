@@ -392,7 +392,7 @@ impl Generator<'_> {
     }
 
     /// A template's line, with its choices made.
-    fn from_template(&mut self, template: &str, reg: usize) {
+    fn line_of(&mut self, template: &str, reg: usize) {
         let context = self.find(|h| h == Holds::Context).unwrap_or(6);
         let mut line = String::new();
         let mut rest = template;
@@ -419,7 +419,7 @@ impl Generator<'_> {
         }
         self.save_held();
         for template in resource.acquire {
-            self.from_template(template, 0);
+            self.line_of(template, 0);
         }
         self.after_call(Holds::MaybeHeld(row));
         if !self.random.one_in(4) {
@@ -456,7 +456,7 @@ impl Generator<'_> {
         let Some(resource) = self.regs[reg].resource() else { return };
         let to = self.target();
         let template = self.random.of(resource.loads);
-        self.from_template(&format!("r{to} = {template}"), reg);
+        self.line_of(&format!("r{to} = {template}"), reg);
         self.regs[to] = Holds::Number;
     }
 
@@ -493,7 +493,7 @@ impl Generator<'_> {
             if self.at(object.at) {
                 self.save_held();
                 for template in object.make {
-                    self.from_template(template, 0);
+                    self.line_of(template, 0);
                 }
                 self.after_call(Holds::Number);
                 self.on_stack = Some(object);
@@ -506,7 +506,7 @@ impl Generator<'_> {
         let (lines, result) = object.uses[self.random.below(object.uses.len())];
         self.save_held();
         for template in lines {
-            self.from_template(template, 0);
+            self.line_of(template, 0);
         }
         self.after_call(result);
         if result == Holds::MaybeSlice && !self.random.one_in(4) {
@@ -519,7 +519,7 @@ impl Generator<'_> {
     fn end_object(&mut self, object: &OnStack) {
         self.save_held();
         for template in object.end {
-            self.from_template(template, 0);
+            self.line_of(template, 0);
         }
         self.after_call(Holds::Nothing);
         self.on_stack = None;
@@ -543,7 +543,7 @@ impl Generator<'_> {
             self.line("call release_it");
         } else {
             for template in resource.release {
-                self.from_template(template, 1);
+                self.line_of(template, 1);
             }
         }
         self.after_call(Holds::Nothing);
