@@ -11,7 +11,7 @@ mod parse;
 mod select;
 mod types;
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use build::Rewrite;
@@ -160,9 +160,7 @@ impl Btf {
 }
 
 fn hash(name: &str) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    name.hash(&mut hasher);
-    hasher.finish()
+    foldhash::fast::FixedState::default().hash_one(name)
 }
 
 /// A name without its `___flavor` suffix (CO-RE: local types of one kernel type under several names).
