@@ -42,7 +42,12 @@ pub(crate) struct Case {
     pub(crate) areas: Vec<&'static str>,
     /// How long the judge took.
     pub(crate) ns: u64,
+    /// What it walked.
+    pub(crate) counts: Option<Counts>,
 }
+
+/// Instructions walked and states kept for a verdict.
+pub(crate) type Counts = (u64, u64);
 
 impl Case {
     pub(crate) fn kind(&self) -> Kind {
@@ -65,6 +70,12 @@ impl Case {
             Answer::Broken(why) => format!("broken: {why}"),
             Answer::Panic(why) => format!("panic: {why}"),
         }
+    }
+
+    /// What the judge walked, and what Linux walked, where both are known and mean the same: for one verdict.
+    pub(crate) fn both_counts(&self) -> Option<(Counts, Counts)> {
+        let linux = self.record.processed.zip(self.record.total_states);
+        self.counts.zip(linux).filter(|_| self.kind() == Kind::Agree)
     }
 
     /// Whether both refuse for the same reason, word for word.

@@ -12,8 +12,8 @@ use belay_spec::{MapKind, Release};
 use belay_verifier::{Options, Verdict, verify};
 
 use crate::area::areas;
-use crate::case::{Answer, Case};
-use crate::record::{Record, kernel_verdict};
+use crate::case::{Answer, Case, Counts};
+use crate::record::{Linux, Record, kernel_verdict};
 use crate::{Failure, read};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,13 @@ pub(crate) fn judge(
         Ok(Err(error)) => Answer::Broken(error),
         Err(panic) => Answer::Panic(panic),
     };
-    let case =
-        |record: Record| Case { areas: areas(&record.object, None), answer: failed.clone(), record, ns: 0 };
+    let case = |record: Record| Case {
+        areas: areas(&record.object, None),
+        answer: failed.clone(),
+        record,
+        ns: 0,
+        counts: None,
+    };
     Ok(records.into_iter().map(case).collect())
 }
 
@@ -88,35 +93,35 @@ fn judge_object(object: Arc<Object>, records: Vec<Record>, judge: Judge, limit: 
     let until = Instant::now() + limit;
     let case = |record: Record| {
         let index = object.programs.iter().position(|program| program.name == record.program);
-        let (answer, ns) = match index {
+        let (answer, counts, ns) = match index {
             Some(index) => within(until, judge, &object, index),
             None => {
                 let broken = object.broken.iter().find(|broken| broken.name == record.program);
                 let why = broken.map_or("no such program".to_string(), |broken| broken.error.to_string());
-                (Answer::Broken(why), 0)
+                (Answer::Broken(why), None, 0)
             }
         };
         let program = index.and_then(|index| object.programs.get(index));
-        Case { areas: areas(&record.object, program), answer, record, ns }
+        Case { areas: areas(&record.object, program), answer, record, ns, counts }
     };
     records.into_iter().map(case).collect()
 }
 
 /// The answer, if it comes in time; a judge that takes too long goes on in the background.
-fn within(until: Instant, judge: Judge, object: &Arc<Object>, index: usize) -> (Answer, u64) {
+fn within(until: Instant, judge: Judge, object: &Arc<Object>, index: usize) -> Judged {
     let (send, receive) = channel();
     let object = Arc::clone(object);
     std::thread::spawn(move || {
         let answer = caught(|| match object.programs.get(index) {
             Some(program) => answer(judge, &object, program),
-            None => (Answer::Broken("no such program".to_string()), 0),
+            None => (Answer::Broken("no such program".to_string()), None, 0),
         });
         // Nobody listens any more after the limit.
-        let _ = send.send(answer.unwrap_or_else(|panic| (Answer::Panic(panic), 0)));
+        let _ = send.send(answer.unwrap_or_else(|panic| (Answer::Panic(panic), None, 0)));
     });
     receive
         .recv_timeout(until.saturating_duration_since(Instant::now()))
-        .unwrap_or_else(|_| (Answer::Panic("no answer in time".to_string()), 0))
+        .unwrap_or_else(|_| (Answer::Panic("no answer in time".to_string()), None, 0))
 }
 
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
@@ -127,22 +132,24 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// The judge's answer, and how long it took in nanoseconds.
-fn answer(judge: Judge, object: &Object, program: &Program) -> (Answer, u64) {
+/// The judge's answer, what it walked, and how long it took in nanoseconds.
+type Judged = (Answer, Option<Counts>, u64);
+
+fn answer(judge: Judge, object: &Object, program: &Program) -> Judged {
     match judge {
         Judge::Belay => {
             let start = Instant::now();
-            let answer = belay_verdict(object, program);
-            (answer, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+            let (answer, counts) = belay_verdict(object, program);
+            (answer, Some(counts), u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
         }
         Judge::Kernel => {
-            let (verdict, reason, ns) = kernel_verdict(object, &program.name);
+            let Linux { verdict, reason, ns, stats } = kernel_verdict(object, &program.name);
             let answer = match verdict {
                 "accept" => Answer::Accept,
                 "reject" => Answer::Reject { code: String::new(), message: reason },
                 _ => Answer::Unsupported(reason),
             };
-            (answer, ns)
+            (answer, stats.map(|stats| (stats.insns_processed, stats.total_states)), ns)
         }
     }
 }
@@ -153,12 +160,14 @@ pub(crate) fn options() -> Options {
 }
 
 /// Belay's verdict on one program.
-fn belay_verdict(object: &Object, program: &Program) -> Answer {
-    match verify(object, program, &options()).verdict {
+fn belay_verdict(object: &Object, program: &Program) -> (Answer, Counts) {
+    let judged = verify(object, program, &options());
+    let answer = match judged.verdict {
         Verdict::Accept(_) => Answer::Accept,
         Verdict::Reject(rejection) => {
             Answer::Reject { code: rejection.code.to_string(), message: rejection.fault.to_string() }
         }
         Verdict::Unsupported { what, .. } => Answer::Unsupported(what),
-    }
+    };
+    (answer, (judged.stats.insns_processed, judged.stats.states))
 }

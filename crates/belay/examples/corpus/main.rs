@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cargo run -p belay --example corpus -- [--objects DIR]... [--expected FILE | --live] [--only REGEX] [--area A]
-//!     [--judge belay|kernel] [--list KIND] [--slowest N] [--limit SECONDS] [--markdown] [--check FILE]
-//!     [--speed]
+//!     [--judge belay|kernel] [--list KIND] [--counts] [--slowest N] [--limit SECONDS] [--markdown]
+//!     [--check FILE] [--speed]
 //! ```
 //!
 //! `tests/corpus/build` builds the objects: the verifier's own tests into `objects`, other selftests into `wide`, both in
@@ -17,6 +17,8 @@
 //! - `--judge kernel` has the running kernel in place of Belay, through Belay's own loader: it tests the object reader.
 //! - `--only` picks by `object:program`, `--area` by area, `--list` prints the cases of one kind (`agree`, `false-accept`,
 //!   `false-reject`, `unsupported`, `broken`, `panic`).
+//! - `--counts` lists the programs of which Belay and Linux agree but for whose verdict they walked different numbers
+//!   of instructions, or kept different numbers of states.
 //! - `--markdown` prints `docs/parity.md`; `--check` compares with such a file and says what became worse.
 //! - `--speed` prints `docs/speed.md`: Belay's time and the running kernel's for what both accept.
 //! - A judge that has no answer after `--limit` seconds an object (20) counts as a panic.
@@ -50,6 +52,7 @@ struct Arguments {
     area: Option<String>,
     judge: Judge,
     list: Option<Kind>,
+    counts: bool,
     slowest: usize,
     limit: Duration,
     markdown: bool,
@@ -84,6 +87,8 @@ fn main() -> Result<ExitCode, Failure> {
         markdown::print(&mut out, &cases)?;
     } else if arguments.speed {
         speed::print(&mut out, &arguments.objects, &cases)?;
+    } else if arguments.counts {
+        summary::print_counts(&mut out, &cases)?;
     } else if let Some(kind) = arguments.list {
         summary::print_list(&mut out, &cases, kind)?;
     } else {
@@ -101,6 +106,7 @@ fn arguments() -> Result<Arguments, Failure> {
         area: None,
         judge: Judge::Belay,
         list: None,
+        counts: false,
         slowest: 5,
         limit: Duration::from_secs(20),
         markdown: false,
@@ -113,6 +119,7 @@ fn arguments() -> Result<Arguments, Failure> {
         match word.as_str() {
             "--objects" => parsed.objects.push(value()?.into()),
             "--expected" => parsed.expected = Some(value()?.into()),
+            "--counts" => parsed.counts = true,
             "--live" => parsed.live = true,
             "--only" => parsed.only = Regex::new(&value()?)?,
             "--area" => parsed.area = Some(value()?),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
-use belay_linux::{LogLevel, Verdict, verify_programs};
+use belay_linux::{LogLevel, Stats, Verdict, verify_programs};
 use belay_object::Object;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,11 @@ pub(crate) struct Record {
     /// Time of the load call.
     #[serde(default)]
     pub(crate) ns: u64,
+    /// Instructions walked, and states kept.
+    #[serde(default)]
+    pub(crate) processed: Option<u64>,
+    #[serde(default)]
+    pub(crate) total_states: Option<u64>,
 }
 
 /// Where the verdicts of a directory come from.
@@ -42,6 +47,9 @@ struct Remembered {
 #[derive(Serialize, Deserialize)]
 struct Judged {
     hash: u64,
+    /// Whether it was written down how much the kernel walked.
+    #[serde(default)]
+    counted: bool,
     programs: Vec<Record>,
 }
 
@@ -95,8 +103,8 @@ fn live(directory: &Path) -> Result<Vec<Record>, Failure> {
         let bytes = read(&directory.join(&name))?;
         let hash = hash(&bytes);
         let judged = match remembered.objects.remove(&name) {
-            Some(judged) if judged.hash == hash => judged,
-            _ => Judged { hash, programs: ask(&name, &bytes) },
+            Some(judged) if judged.hash == hash && judged.counted => judged,
+            _ => Judged { hash, counted: true, programs: ask(&name, &bytes) },
         };
         objects.insert(name, judged);
     }
@@ -132,7 +140,7 @@ fn ask(name: &str, bytes: &[u8]) -> Vec<Record> {
         .programs
         .iter()
         .map(|program| {
-            let (verdict, reason, ns) = kernel_verdict(&object, &program.name);
+            let Linux { verdict, reason, ns, stats } = kernel_verdict(&object, &program.name);
             Record {
                 object: name.to_string(),
                 program: program.name.clone(),
@@ -140,29 +148,41 @@ fn ask(name: &str, bytes: &[u8]) -> Vec<Record> {
                 verdict: verdict.to_string(),
                 reason,
                 ns,
+                processed: stats.map(|stats| stats.insns_processed),
+                total_states: stats.map(|stats| stats.total_states),
             }
         })
         .collect()
 }
 
-/// The running kernel's verdict, its words, and the time of the load call.
-pub(crate) fn kernel_verdict(object: &Object, program: &str) -> (&'static str, String, u64) {
+/// The running kernel's verdict, its words, the time of the load call, and what it walked for it.
+pub(crate) struct Linux {
+    pub(crate) verdict: &'static str,
+    pub(crate) reason: String,
+    pub(crate) ns: u64,
+    pub(crate) stats: Option<Stats>,
+}
+
+pub(crate) fn kernel_verdict(object: &Object, program: &str) -> Linux {
+    let unjudged = |reason| Linux { verdict: "unjudged", reason, ns: 0, stats: None };
     let mut loaded = match verify_programs(object, LogLevel::Stats, |p| p.name == program) {
-        Err(error) => return ("unjudged", error.to_string(), 0),
+        Err(error) => return unjudged(error.to_string()),
         Ok(loaded) => loaded,
     };
     match loaded.programs.pop().map(|p| p.verdict) {
-        None => ("unjudged", "no such program".to_string(), 0),
-        Some(Verdict::Accept(loaded)) => ("accept", String::new(), loaded.time_ns),
-        Some(Verdict::Unjudged(why)) => ("unjudged", why, 0),
+        None => unjudged("no such program".to_string()),
+        Some(Verdict::Accept(loaded)) => {
+            Linux { verdict: "accept", reason: String::new(), ns: loaded.time_ns, stats: loaded.stats }
+        }
+        Some(Verdict::Unjudged(why)) => unjudged(why),
         Some(Verdict::Reject(rejected)) => {
             let reason = match rejected.reason() {
                 // Some machines forbid whole program types; that is no verdict on the program.
-                "" if rejected.errno.0 == EPERM => return ("unjudged", rejected.errno.to_string(), 0),
+                "" if rejected.errno.0 == EPERM => return unjudged(rejected.errno.to_string()),
                 "" => rejected.errno.to_string(),
                 reason => reason.to_string(),
             };
-            ("reject", reason, rejected.time_ns)
+            Linux { verdict: "reject", reason, ns: rejected.time_ns, stats: rejected.stats }
         }
     }
 }

@@ -15,6 +15,23 @@ pub(crate) fn print_list(out: &mut impl Write, cases: &[Case], kind: Kind) -> st
     Ok(())
 }
 
+/// The programs for whose verdict Linux walked or kept another number, and how many there are.
+pub(crate) fn print_counts(out: &mut impl Write, cases: &[Case]) -> std::io::Result<()> {
+    let (mut insns, mut states, mut all) = (0, 0, 0);
+    for case in cases {
+        let Some((ours, linux)) = case.both_counts() else { continue };
+        let differ = (ours.0 != linux.0, ours.1 != linux.1);
+        (insns, states, all) = (insns + usize::from(differ.0), states + usize::from(differ.1), all + 1);
+        if differ != (false, false) {
+            let e = &case.record;
+            let name = format!("{}:{}", e.object, e.program);
+            let numbers = format!("{:>9}{:>9}{:>7}{:>7}", ours.0, linux.0, ours.1, linux.1);
+            writeln!(out, "{name:<72}{:>8}{numbers}", e.verdict)?;
+        }
+    }
+    writeln!(out, "of {all} agreed verdicts {insns} took another number of instructions, {states} of states")
+}
+
 pub(crate) fn print(out: &mut impl Write, cases: &[Case], slowest: usize) -> std::io::Result<()> {
     let mut areas: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
     for case in cases {
