@@ -6,7 +6,7 @@ use crate::fault::{Check, Fault};
 use crate::memory::{MAX_VARIABLE_OFFSET, width_of};
 use crate::scalar::Scalar;
 use crate::state::State;
-use crate::value::{PacketRange, Pointer, Value};
+use crate::value::{PacketRange, Pointer, Tie, Value};
 use crate::walk::Walk;
 
 impl Walk<'_> {
@@ -37,7 +37,7 @@ impl Walk<'_> {
             left.scalar = ones;
         }
         let result = match (left.is_pointer(), right.is_pointer()) {
-            (false, false) => self.numbers(op, width, &left, &right),
+            (false, false) => self.numbers(op, width, &left, &right, src == Src::Reg(dst)),
             (true, true) if op == AluOp::Sub => Value::unknown(),
             (true, true) => {
                 let what = format!("pointer {} pointer", symbol(op));
@@ -71,14 +71,14 @@ impl Walk<'_> {
         }
     }
 
-    fn numbers(&self, op: AluOp, width: Width, left: &Value, right: &Value) -> Value {
+    fn numbers(&self, op: AluOp, width: Width, left: &Value, right: &Value, doubled: bool) -> Value {
         let result = Value::number(Scalar::alu(op, width, &left.scalar, &right.scalar));
         // `r1 = r2; r1 += 8` keeps the two tied, at a distance: what is learnt of one holds for the other.
-        let constant = right.scalar.as_constant().map(|c| c as i64).and_then(|c| i32::try_from(c).ok());
-        let summed = op == AluOp::Add && width == Width::W64;
-        match constant {
-            Some(distance) if summed && left.id != 0 && !left.linked_by_sum => {
-                Value { id: left.id, linked_by_sum: true, off: distance, ..result }
+        let untied = left.id == 0 || left.tie.is_sum() || doubled;
+        match distance(op, width, left, right) {
+            Some(off) if !untied => {
+                let tie = if width == Width::W64 { Tie::Sum } else { Tie::Sum32 };
+                Value { id: left.id, tie, off, ..result }
             }
             _ => result,
         }
@@ -232,14 +232,29 @@ impl Walk<'_> {
         if !value.is_scalar() {
             return;
         }
-        if value.linked_by_sum {
-            value.linked_by_sum = false;
+        if value.tie.is_sum() {
+            value.tie = Tie::Equal;
             value.off = 0;
             value.id = 0;
         }
         if value.id == 0 && value.scalar.as_constant().is_none() {
             value.id = self.fresh_id();
         }
+    }
+}
+
+/// By how much the result exceeds the left side, if that is a constant that Linux remembers.
+fn distance(op: AluOp, width: Width, left: &Value, right: &Value) -> Option<i32> {
+    let constant = match width {
+        Width::W64 => i32::try_from(right.scalar.as_constant()? as i64).ok()?,
+        // In 32 bits only of a number that has no more.
+        Width::W32 if width_of(&left.scalar) > 32 => return None,
+        Width::W32 => right.scalar.as_constant32()? as i32,
+    };
+    match op {
+        AluOp::Add => Some(constant),
+        AluOp::Sub => constant.checked_neg(),
+        _ => None,
     }
 }
 

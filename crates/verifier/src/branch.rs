@@ -7,7 +7,7 @@ use crate::fault::Check;
 use crate::precision::Linked;
 use crate::scalar::{Outcome, Scalar};
 use crate::state::State;
-use crate::value::{Kind, PacketRange, Pointer, Value};
+use crate::value::{Kind, PacketRange, Pointer, Tie, Value};
 use crate::walk::Walk;
 
 /// Largest offset into a packet that a comparison may vouch for.
@@ -72,7 +72,7 @@ fn narrowed_together(state: &mut State, dst: Reg, src: Option<Reg>) -> Linked {
         state.for_each_place(|place, value| {
             if value.is_scalar() && value.id == id && !linked.push(place) {
                 value.id = 0;
-                value.linked_by_sum = false;
+                value.tie = Tie::Equal;
             }
         });
     }
@@ -115,13 +115,17 @@ fn share_with_linked(state: &mut State, reg: Reg) {
         if !value.is_scalar() || value.id != known.id {
             return;
         }
-        match (value.linked_by_sum, known.linked_by_sum) {
-            (false, false) => value.scalar = known.scalar,
-            (true, true) if value.off == known.off => value.scalar = known.scalar,
+        match (value.tie, known.tie) {
+            // Sums of different widths say nothing of each other.
+            (Tie::Sum, Tie::Sum32) | (Tie::Sum32, Tie::Sum) => {}
+            (Tie::Equal, Tie::Equal) => *value = known,
+            _ if value.off == known.off => *value = known,
             _ => {
                 let distance = i64::from(value.off) - i64::from(known.off);
                 let shift = Scalar::constant(distance as u64);
-                value.scalar = Scalar::alu(belay_isa::AluOp::Add, Width::W64, &known.scalar, &shift);
+                let sum = Scalar::alu(belay_isa::AluOp::Add, Width::W64, &known.scalar, &shift);
+                let narrow = value.tie == Tie::Sum32 || known.tie == Tie::Sum32;
+                value.scalar = if narrow { sum.zero_extend32() } else { sum };
             }
         }
     });

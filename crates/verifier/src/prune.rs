@@ -8,7 +8,7 @@ use crate::layout::Layout;
 use crate::object::StackObject;
 use crate::precision::Places;
 use crate::state::{Byte, Frame, SLOT_SIZE, Slot, State};
-use crate::value::{Kind, PacketRange, Pointer, RefId, Value};
+use crate::value::{Kind, PacketRange, Pointer, RefId, Tie, Value};
 
 /// How closely two states are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,17 +28,17 @@ struct Names {
     made_up: u32,
 }
 
-/// An id; the one of numbers at a distance from it has a name of its own.
+/// An id; those of numbers at a distance from it have names of their own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Name {
     id: u32,
-    at_distance: bool,
+    tie: Tie,
     made_up: bool,
 }
 
 impl Name {
     fn of(id: u32) -> Name {
-        Name { id, at_distance: false, made_up: false }
+        Name { id, tie: Tie::Equal, made_up: false }
     }
 }
 
@@ -53,16 +53,16 @@ impl Names {
         if old.id == 0 {
             return true;
         }
-        let name = |value: &Value| Name { at_distance: value.linked_by_sum, ..Name::of(value.id) };
+        let name = |value: &Value| Name { tie: value.tie, ..Name::of(value.id) };
         let found = if new.id == 0 {
             // Tied to nothing, and surely not to another such number.
             self.made_up += 1;
-            Name { id: self.made_up, at_distance: false, made_up: true }
+            Name { id: self.made_up, tie: Tie::Equal, made_up: true }
         } else {
             name(new)
         };
-        let base = |name: Name| Name { at_distance: false, ..name };
-        self.match_up(name(old), found) && (!old.linked_by_sum || self.match_up(base(name(old)), base(found)))
+        let base = |name: Name| Name { tie: Tie::Equal, ..name };
+        self.match_up(name(old), found) && (!old.tie.is_sum() || self.match_up(base(name(old)), base(found)))
     }
 
     fn match_up(&mut self, old: Name, new: Name) -> bool {
@@ -162,11 +162,10 @@ fn ids_agree(old: &Value, new: &Value, names: &mut Names) -> bool {
 
 /// A number tied at a distance must be so in both, at the same.
 fn is_tied_alike(old: &Value, new: &Value) -> bool {
-    match (old.linked_by_sum, new.linked_by_sum) {
-        (true, true) => old.off == new.off,
-        (true, false) => false,
-        (false, true) => old.id == 0,
-        (false, false) => true,
+    match (old.tie, new.tie) {
+        (Tie::Equal, Tie::Equal) => true,
+        (Tie::Equal, _) => old.id == 0,
+        (o, n) => o == n && old.off == new.off,
     }
 }
 
@@ -266,7 +265,7 @@ pub(crate) fn may_be_looping(old: &State, new: &State) -> bool {
                 && o.nullable == n.nullable
                 && o.off == n.off
                 && o.scalar == n.scalar
-                && (o.id, o.linked_by_sum, o.reference) == (n.id, n.linked_by_sum, n.reference)
+                && (o.id, o.tie, o.reference) == (n.id, n.tie, n.reference)
         })
 }
 

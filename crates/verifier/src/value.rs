@@ -140,6 +140,25 @@ pub enum Ghost {
     Packet,
 }
 
+/// How `id` ties a number to others.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Tie {
+    /// They are the same.
+    #[default]
+    Equal,
+    /// It exceeds its base by `off`.
+    Sum,
+    /// The same, computed in 32 bits.
+    Sum32,
+}
+
+impl Tie {
+    /// Whether it is at a distance from its base.
+    pub(crate) fn is_sum(self) -> bool {
+        self != Tie::Equal
+    }
+}
+
 /// What a register or a stack slot holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value {
@@ -153,8 +172,8 @@ pub(crate) struct Value {
     pub(crate) scalar: Scalar,
     /// Ties this value to others.
     pub(crate) id: Id,
-    /// Whether `id` ties a number at the distance `off` (a sum with a constant) instead of by equality.
-    pub(crate) linked_by_sum: bool,
+    /// Whether `id` ties a number by equality, or at the distance `off`.
+    pub(crate) tie: Tie,
     /// The obligation that this pointer carries.
     pub(crate) reference: Option<RefId>,
     /// What it was.
@@ -170,7 +189,7 @@ impl Value {
             off: 0,
             scalar: Scalar::unknown(),
             id: 0,
-            linked_by_sum: false,
+            tie: Tie::Equal,
             reference: None,
             ghost: Ghost::None,
         }

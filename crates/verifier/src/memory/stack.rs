@@ -10,7 +10,7 @@ use crate::fault::{Check, Direction, Fault};
 use crate::scalar::Scalar;
 use crate::stack_use::{slots_filled, slots_of};
 use crate::state::{Byte, SLOT_SIZE, STACK_SIZE, Slot, Stack, State};
-use crate::value::{Pointer, Value};
+use crate::value::{Pointer, Tie, Value};
 use crate::walk::Walk;
 
 use super::region::MAX_VARIABLE_OFFSET;
@@ -162,7 +162,7 @@ impl Walk<'_> {
             let mut value = slot.spilled;
             if width_of(&value.scalar) > size.bytes() * 8 {
                 value.id = 0;
-                value.linked_by_sum = false;
+                value.tie = Tie::Equal;
                 value.off = 0;
             }
             value.scalar = value.scalar.coerce_to_size(size);
@@ -201,7 +201,11 @@ impl Walk<'_> {
                 if to_stack && usize::from(frame) != running {
                     return Err(Fault::StackPointerEscapes.into());
                 }
-            } else if value.is_scalar() && span.fixed && width_of(&value.scalar) <= size.bytes() * 8 {
+            } else if value.is_scalar()
+                && span.fixed
+                && span.min % SLOT_SIZE as i64 == 0
+                && width_of(&value.scalar) <= size.bytes() * 8
+            {
                 self.link_before_copy(value);
             }
         }
@@ -345,7 +349,7 @@ fn spill(slot: &mut Slot, mut value: Value, size: Size) {
     let bytes = size.bytes() as usize;
     if value.is_scalar() && width_of(&value.scalar) > size.bytes() * 8 {
         value.id = 0;
-        value.linked_by_sum = false;
+        value.tie = Tie::Equal;
         value.off = 0;
     }
     for byte in &mut slot.bytes[bytes..] {
