@@ -61,10 +61,10 @@ impl Slot {
         self.bytes[0] == Byte::Spill
     }
 
-    /// Forgets the spilled value, or the object; the bytes hold something.
+    /// Forgets the spilled value, or the object; the bytes hold something. As in Linux, so do those beside the value.
     pub(crate) fn scrub(&mut self) {
-        for byte in &mut self.bytes {
-            if matches!(*byte, Byte::Spill | Byte::Object) {
+        if matches!(self.bytes[0], Byte::Spill | Byte::Object) {
+            for byte in self.bytes.iter_mut().filter(|byte| **byte != Byte::Uninit) {
                 *byte = Byte::Misc;
             }
         }
