@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use belay_isa::{Insn, Pc, Reg};
 use belay_object::{Attach, Object, Program};
 use belay_spec::{Hook, Release, Resource};
-use belay_verifier::{Code, EventKind, Fault, Ghost, Leave, Loss, RefId, Rejection};
+use belay_verifier::{Code, EventKind, Fault, Forbidden, Ghost, Leave, Loss, RefId, Rejection};
 
 use crate::diagnostic::{Diagnostic, Label, Labels, Role};
 use crate::references::{Life, acquirers, noun, object_of, releasers, variable};
@@ -121,8 +121,57 @@ impl Case<'_> {
             Fault::MaybeNullArgument { reg, releases, .. } => self.maybe_null(*reg, Some(*releases)),
             Fault::MaybeNullAccess { reg, .. } => self.maybe_null(*reg, None),
             Fault::NotOwned { reg, .. } => self.not_owned(*reg),
+            Fault::Locked { lock, what, .. } => self.locked(*lock, *what),
             fault => self.plain(fault),
         }
+    }
+
+    /// A lock is held where that is not allowed.
+    fn locked(&mut self, lock: RefId, what: Forbidden) -> String {
+        let life = Life::of(self.rejection, lock);
+        let pc = self.rejection.pc;
+        let mut resource = Resource::SpinLock;
+        if let Some((taken, taken_as)) = life.acquired {
+            resource = taken_as;
+            let name = self.callee(taken).unwrap_or_default();
+            self.labels.secondary_at(taken, &name, format!("locked here, as reference #{}", life.number));
+            let releasing = self.trace.releasing(self.program, resource);
+            if let Some(decides) = self.decisive_after(taken, |pc| releasing.contains(&pc), None) {
+                self.labels.secondary(decides, "this path does not unlock; the other way leads to an unlock");
+            }
+        }
+        let unlock = releaser_names(resource, self.hook, self.release);
+        let lock = noun(resource);
+        let (label, headline, help) = match what {
+            Forbidden::Leaving(Leave::Exit) => (
+                "the program ends here, and the lock is still held",
+                format!("the {lock} is not unlocked"),
+                format!("call {unlock} before the program ends, on every path"),
+            ),
+            Forbidden::Leaving(_) => (
+                "this may end the program, and the lock would stay held",
+                format!("the program may end while the {lock} is held"),
+                format!("call {unlock} first"),
+            ),
+            Forbidden::Call => (
+                "called while the lock is held",
+                format!("a call while the {lock} is held"),
+                format!("call {unlock} first; under a lock only plain code and static functions run"),
+            ),
+            Forbidden::GlobalCall => (
+                "called while the lock is held",
+                format!("a global function is called while the {lock} is held"),
+                "declare the function `static`: it is then verified where it is called".to_owned(),
+            ),
+            Forbidden::SecondLock => (
+                "locked here, with the first still held",
+                "a second lock is taken while one is held".to_owned(),
+                format!("call {unlock} for the first one before"),
+            ),
+        };
+        self.call_label(pc, label.to_owned());
+        self.help.push(help);
+        headline
     }
 
     /// Something is held where the path leaves.

@@ -57,6 +57,8 @@ pub(crate) fn noun(resource: Resource) -> &'static str {
         Resource::LocalObject => "object",
         Resource::Iterator => "iterator",
         Resource::Interrupts => "saved interrupt state",
+        Resource::SpinLock => "lock",
+        Resource::ResilientLock { .. } => "resilient lock",
     }
 }
 
@@ -71,6 +73,8 @@ pub(crate) fn releases(helper: &Helper, resource: Resource) -> bool {
         Resource::Kptr => arg.kind == ArgKind::KptrObject,
         // Kernel functions release these, not helpers.
         Resource::Object(_) | Resource::LocalObject | Resource::Iterator | Resource::Interrupts => false,
+        Resource::SpinLock => arg.kind == ArgKind::SpinLock,
+        Resource::ResilientLock { .. } => false,
     })
 }
 

@@ -82,7 +82,13 @@ impl Map {
             attr.btf_value_type_id = def.btf_value.unwrap_or_default().0;
         }
         let value_size = copied_value_size(def).map_err(failed)?;
-        let sized = SizedMap::create(&mut attr, value_size).map_err(failed)?;
+        let mut created = SizedMap::create(&mut attr, value_size);
+        if created.is_err() && attr.btf_fd != 0 {
+            // As libbpf: types that the kernel does not take for this map are left out.
+            (attr.btf_fd, attr.btf_key_type_id, attr.btf_value_type_id) = (0, 0, 0);
+            created = SizedMap::create(&mut attr, value_size);
+        }
+        let sized = created.map_err(failed)?;
         Ok(Map { name: def.name.clone(), kind: def.kind, sized })
     }
 

@@ -16,8 +16,11 @@ pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
 pub use helper::{Arg, ArgKind, Callback, CallbackArg, Effects, Helper, Resource, Ret, SizeRule};
 pub use hook::{Hook, Opening, ReturnRange, TargetKind};
-pub use kfunc::{DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, ParamTag, Registration};
-pub use map::{Element, Entries, MapKind, MapRules, Sizes};
+pub use kfunc::{
+    DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, ParamTag, Registration,
+    runs_under_lock,
+};
+pub use map::{Element, Entries, MapKind, MapRules, Sizes, is_owned_by_maps, is_rcu_protected};
 pub use release::{Release, Rule};
 pub use socket::SockKind;
 pub use writable::{Writable, WritableField};

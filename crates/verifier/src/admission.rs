@@ -6,13 +6,13 @@ use belay_object::{MapDef, Program};
 use belay_spec::{Hook, Release, TargetKind};
 
 use crate::fault::{Check, Fault, Stop};
-use crate::special_fields::SpecialField;
+use crate::map_fields::MapFields;
 
 /// A program that asks to be loaded.
 pub(crate) struct Candidate<'p> {
     pub(crate) program: &'p Program,
     pub(crate) maps: &'p [MapDef],
-    pub(crate) special_fields: &'p [Vec<SpecialField>],
+    pub(crate) map_fields: &'p [MapFields],
     pub(crate) hook: &'static Hook,
     pub(crate) target: &'p str,
     pub(crate) gpl_compatible: bool,
@@ -86,7 +86,7 @@ impl Candidate<'_> {
 
     fn check_map(&self, release: Release, index: u32) -> Check {
         let index = index as usize;
-        let (Some(map), Some(fields)) = (self.maps.get(index), self.special_fields.get(index)) else {
+        let (Some(map), Some(fields)) = (self.maps.get(index), self.map_fields.get(index)) else {
             return Ok(());
         };
         if self.program.sleepable && !map.kind.rules().is_some_and(|rules| rules.sleepable(release)) {
@@ -94,7 +94,7 @@ impl Candidate<'_> {
                 "Sleepable programs can only use array, hash, ringbuf and local storage maps".to_string(),
             );
         }
-        let fields: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        let fields: Vec<&str> = fields.own.record().fields().iter().map(|field| field.kind.name()).collect();
         match self.hook.refuses_fields(&fields) {
             Some(words) => refuse(words),
             None => Ok(()),

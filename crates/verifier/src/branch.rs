@@ -55,7 +55,8 @@ impl Walk<'_> {
             refine_numbers(state, op, width, false, dst, src_reg, &right);
             refine_numbers(&mut taken, op, width, true, dst, src_reg, &right);
         } else if width == Width::W64 {
-            learn_from_pointers(state, &mut taken, op, (dst, left), (src_reg, right));
+            let keeps_id = self.is_told_apart(&left);
+            learn_from_pointers(state, &mut taken, op, (dst, left), (src_reg, right), keeps_id);
         }
         Ok(Ways::Both(taken))
     }
@@ -202,6 +203,7 @@ fn learn_from_pointers(
     op: CmpOp,
     (dst, left): (Reg, Value),
     (src, right): (Option<Reg>, Value),
+    keeps_id: bool,
 ) {
     let equality = matches!(op, CmpOp::Eq | CmpOp::Ne);
     if let (true, true, Some(src)) = (equality, left.is_pointer() && right.is_pointer(), src)
@@ -216,8 +218,8 @@ fn learn_from_pointers(
         return;
     }
     if equality && left.is_pointer() && left.nullable && right.is_null() {
-        taken.settle_null_check(left.id, op == CmpOp::Eq);
-        fall.settle_null_check(left.id, op == CmpOp::Ne);
+        taken.settle_null_check(left.id, op == CmpOp::Eq, keeps_id);
+        fall.settle_null_check(left.id, op == CmpOp::Ne, keeps_id);
         return;
     }
     if let Some(src) = src {

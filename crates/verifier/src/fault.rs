@@ -40,6 +40,31 @@ impl std::fmt::Display for Leave {
     }
 }
 
+/// What may not happen while a lock is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forbidden {
+    /// Leaving the program, or what may leave it.
+    Leaving(Leave),
+    /// A call of a helper or kernel function.
+    Call,
+    /// A call of a global function.
+    GlobalCall,
+    /// Another lock.
+    SecondLock,
+}
+
+impl std::fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Forbidden::Leaving(leave) => write!(f, "{leave} cannot be used inside bpf_spin_lock-ed region"),
+            Forbidden::Call => f.write_str("function calls are not allowed while holding a lock"),
+            // (The second line of "global function calls are not allowed while holding a lock,".)
+            Forbidden::GlobalCall => f.write_str("use static function instead"),
+            Forbidden::SecondLock => f.write_str("Locking two bpf_spin_locks are not allowed"),
+        }
+    }
+}
+
 /// Direction of an access.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
@@ -128,6 +153,22 @@ pub enum Fault {
     /// An argument is a kernel structure of the wrong type.
     #[error("R{} is of type {found} but {expected} is expected", reg.number())]
     ObjectType { reg: Reg, found: String, expected: String },
+    // -- locks and other fields for calls ------------------------------------------------------------------------
+    /// Something happens that may not happen while a lock is held.
+    #[error("{what}")]
+    Locked { lock: RefId, acquired_at: Pc, what: Forbidden },
+    /// A lock is let go that is not held, or not the last one taken.
+    #[error("{kernel}")]
+    Unlock { reg: Reg, kernel: String },
+    /// An argument that must point to a lock, a timer or the like does not.
+    #[error("{kernel}")]
+    FieldArgument { reg: Reg, field: &'static str, kernel: String },
+    /// A timer belongs to another map than the one that is passed with it.
+    #[error("timer pointer in R1 map_uid={timer} doesn't match map pointer in R2 map_uid={map}")]
+    OtherMap { reg: Reg, timer: u32, map: u32 },
+    /// A pointer in a map's value is loaded or stored in a way that its kind does not allow.
+    #[error("{kernel}")]
+    KptrAccess { reg: Reg, kernel: String },
 
     // -- registers -------------------------------------------------------------------------------------------
     /// A register is read that holds nothing.
@@ -350,6 +391,7 @@ impl Fault {
     pub fn reference(&self) -> Option<RefId> {
         match self {
             Fault::Leak { reference, .. } | Fault::DoubleRelease { reference, .. } => Some(*reference),
+            Fault::Locked { lock, .. } => Some(*lock),
             Fault::UseAfter { ghost: Ghost::Owner(reference) | Ghost::View(reference), .. } => {
                 Some(*reference)
             }
@@ -381,6 +423,13 @@ impl Fault {
             Fault::ObjectReadOnly { .. } => "T0702",
             Fault::ObjectLicence { .. } => "T0703",
             Fault::ObjectType { .. } => "T0704",
+
+            Fault::Locked { what: Forbidden::Leaving(_), .. } => "L0701",
+            Fault::Locked { .. } => "L0702",
+            Fault::Unlock { .. } => "L0703",
+            Fault::FieldArgument { .. } => "O0801",
+            Fault::OtherMap { .. } => "O0802",
+            Fault::KptrAccess { .. } => "O0803",
 
             Fault::Unreadable { .. } => "R0301",
             Fault::FramePointer => "R0302",

@@ -157,7 +157,9 @@ fn is_same(old: &Value, new: &Value, names: &mut Names) -> bool {
 }
 
 fn ids_agree(old: &Value, new: &Value, names: &mut Names) -> bool {
-    names.agree(old.id, new.id) && names.agree(reference_id(old.reference), reference_id(new.reference))
+    old.uid == new.uid
+        && names.agree(old.id, new.id)
+        && names.agree(reference_id(old.reference), reference_id(new.reference))
 }
 
 /// A number tied at a distance must be so in both, at the same.
@@ -250,7 +252,13 @@ fn as_number(slot: &Slot) -> Option<Value> {
 fn references_agree(old: &State, new: &State, names: &mut Names) -> bool {
     let (old, new) = (old.references.held(), new.references.held());
     old.len() == new.len()
-        && old.iter().zip(new).all(|(o, n)| names.agree(o.id.0, n.id.0) && o.resource == n.resource)
+        && old.iter().zip(new).all(|(o, n)| {
+            let lock = match (o.lock, n.lock) {
+                (Some(o), Some(n)) => o.holder == n.holder && names.agree(o.id, n.id),
+                (o, n) => o == n,
+            };
+            lock && o.resource == n.resource && names.agree(o.id.0, n.id.0)
+        })
 }
 
 fn reference_id(reference: Option<RefId>) -> u32 {

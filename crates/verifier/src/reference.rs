@@ -9,7 +9,7 @@ use std::rc::Rc;
 use belay_isa::Pc;
 use belay_spec::Resource;
 
-use crate::value::RefId;
+use crate::value::{Id, RefId};
 
 /// One obligation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +20,27 @@ pub(crate) struct Reference {
     pub(crate) resource: Resource,
     /// The call that made it.
     pub(crate) acquired_at: Pc,
+    /// If it is a lock: which one.
+    pub(crate) lock: Option<Lock>,
+}
+
+/// Which lock is held: that of the value or object with this id. Values of maps of one element have the id 0, since
+/// every pointer to them is to the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lock {
+    /// What kind of thing it lies in.
+    pub(crate) holder: Holder,
+    /// Id of the pointer with which it was taken.
+    pub(crate) id: Id,
+}
+
+/// What a lock lies in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holder {
+    /// The value of the map of that index.
+    Map(u32),
+    /// An object that the program allocated.
+    Object,
 }
 
 /// What is held at one point of a path, in the order of acquisition. Copies of a state share the list until one of
@@ -30,7 +51,17 @@ pub(crate) struct References(Rc<Vec<Reference>>);
 impl References {
     /// Notes a new obligation.
     pub(crate) fn acquire(&mut self, id: RefId, resource: Resource, acquired_at: Pc) {
-        Rc::make_mut(&mut self.0).push(Reference { id, resource, acquired_at });
+        Rc::make_mut(&mut self.0).push(Reference { id, resource, acquired_at, lock: None });
+    }
+
+    /// Notes a lock that is held from now on.
+    pub(crate) fn take_lock(&mut self, id: RefId, resource: Resource, acquired_at: Pc, lock: Lock) {
+        Rc::make_mut(&mut self.0).push(Reference { id, resource, acquired_at, lock: Some(lock) });
+    }
+
+    /// The locks that are held, oldest first.
+    pub(crate) fn locks(&self) -> impl DoubleEndedIterator<Item = &Reference> {
+        self.0.iter().filter(|r| r.lock.is_some())
     }
 
     /// Ends one; `None` if it is not held.

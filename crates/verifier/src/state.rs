@@ -306,7 +306,9 @@ impl State {
     ///
     /// If it is NULL and `id` itself names a reference, nothing was acquired: the obligation goes. (Another view
     /// of a socket has an id of its own: that the view is NULL says nothing about the socket.)
-    pub(crate) fn settle_null_check(&mut self, id: Id, is_null: bool) {
+    ///
+    /// What is not NULL is no longer told apart from other pointers of its kind, unless `keeps_id` says so.
+    pub(crate) fn settle_null_check(&mut self, id: Id, is_null: bool, keeps_id: bool) {
         if is_null {
             self.references.release(RefId(id));
         }
@@ -318,7 +320,11 @@ impl State {
                 *value = Value::constant(0);
             } else {
                 value.nullable = false;
-                value.id = 0;
+                match value.as_pointer() {
+                    Some(Pointer::Map(_)) if keeps_id => (value.uid, value.id) = (value.id, 0),
+                    _ if keeps_id => {}
+                    _ => value.id = 0,
+                }
             }
         });
     }

@@ -178,6 +178,8 @@ pub(crate) struct Value {
     pub(crate) reference: Option<RefId>,
     /// What it was.
     pub(crate) ghost: Ghost,
+    /// Which map it is, or which map's value, of those that came out of a map of maps; 0 for other maps.
+    pub(crate) uid: Id,
 }
 
 impl Value {
@@ -192,6 +194,7 @@ impl Value {
             tie: Tie::Equal,
             reference: None,
             ghost: Ghost::None,
+            uid: 0,
         }
     }
 

@@ -14,8 +14,8 @@ use crate::early_exit::check_early_ends;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
 use crate::layout::{KfuncShapes, Layout};
+use crate::map_fields::MapFields;
 use crate::replay::{Event, EventKind, Loss, Replayed, replay};
-use crate::special_fields::special_fields;
 use crate::stack_depth::check_stack_depth;
 use crate::state::State;
 use crate::verified::Verified;
@@ -130,15 +130,15 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         }
     };
     let maps: &[MapDef] = &object.maps;
-    let special_fields: Vec<_> = maps.iter().map(|map| special_fields(map, object.btf.as_deref())).collect();
+    let (btf, kernel) = (object.btf.as_deref(), options.kernel.profile());
+    let map_fields: Vec<_> = maps.iter().map(|map| MapFields::of(map, btf, kernel)).collect();
     let target = object.target(program).unwrap_or_default();
     let gpl_compatible = is_gpl_compatible(&object.license);
     let candidate =
-        Candidate { program, maps, special_fields: &special_fields, hook, target: &target, gpl_compatible };
+        Candidate { program, maps, map_fields: &map_fields, hook, target: &target, gpl_compatible };
     if let Err(stop) = candidate.check(options.kernel.release()) {
         return (without_path(stop), nothing);
     }
-    let kernel = options.kernel.profile();
     let shape = Layout::of(program, KfuncShapes::of(&object.externs, kernel)).and_then(|layout| {
         check_early_ends(program, &layout, object.btf.as_deref())?;
         Ok(layout)
@@ -150,14 +150,14 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
     let subject = Subject {
         program,
         maps,
-        special_fields: &special_fields,
+        map_fields: &map_fields,
         layout: &layout,
         hook,
         externs: &object.externs,
         target: &target,
         release: options.kernel.release(),
         gpl_compatible,
-        btf: object.btf.as_deref(),
+        btf,
         kernel,
     };
     let mut walk = Walk::new(subject);

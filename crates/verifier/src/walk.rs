@@ -15,10 +15,10 @@ use crate::branch::Ways;
 use crate::early_exit::may_end_function;
 use crate::fault::{Check, Fault, Leave, Stop};
 use crate::layout::Layout;
+use crate::map_fields::{Fields, MapFields};
 use crate::memory::{Action, At};
 use crate::precision::Notes;
 use crate::scalar::Scalar;
-use crate::special_fields::SpecialField;
 use crate::stack_use::StackUse;
 use crate::state::State;
 use crate::value::{Ghost, Id, Pointer, Value};
@@ -51,7 +51,7 @@ pub(crate) struct Subject<'p> {
     pub(crate) program: &'p Program,
     pub(crate) maps: &'p [MapDef],
     /// For each map, the fields of its value that loads and stores may not touch.
-    pub(crate) special_fields: &'p [Vec<SpecialField>],
+    pub(crate) map_fields: &'p [MapFields],
     pub(crate) layout: &'p Layout,
     pub(crate) hook: &'static Hook,
     /// What the program attaches to beyond the hook; empty if nothing.
@@ -121,6 +121,13 @@ impl<'p> Walk<'p> {
         let map = if index & INNER_MAP == 0 { outer } else { outer.and_then(|map| map.inner.as_deref()) };
         let kernel = || format!("fd {index} is not pointing to valid bpf_map");
         map.ok_or_else(|| Fault::Program { kernel: kernel() }.into())
+    }
+
+    /// The fields of that map's values.
+    pub(crate) fn fields(&self, index: u32) -> &'p Fields {
+        let map = self.map_fields.get((index & !INNER_MAP) as usize);
+        let fields = map.map(|map| if index & INNER_MAP == 0 { &map.own } else { &map.inner });
+        fields.unwrap_or(&Fields::Untyped)
     }
 
     /// A register that holds something.

@@ -121,7 +121,9 @@ impl<'r> World<'r> {
             | Resource::Object(_)
             | Resource::LocalObject
             | Resource::Interrupts
-            | Resource::Iterator => {}
+            | Resource::Iterator
+            | Resource::SpinLock
+            | Resource::ResilientLock { .. } => {}
         }
     }
 

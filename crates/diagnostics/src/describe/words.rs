@@ -115,6 +115,42 @@ impl Case<'_> {
                     Some(help),
                 )
             }
+            Fault::Locked { .. } => self.say(pc, "here", fault.to_string(), None),
+            Fault::Unlock { kernel, .. } => {
+                let help =
+                    "unlock with the pointer that locked: each look-up of a value gives a lock of its own";
+                self.say(
+                    pc,
+                    "unlocked here",
+                    format!("this is not the lock that is held: {kernel}"),
+                    Some(help),
+                )
+            }
+            Fault::FieldArgument { reg, field, kernel } => {
+                self.from(*reg, "the pointer came from here");
+                let help = "pass the address of the field in a map's value, as the structure declares it";
+                let text = format!("`{reg}` does not point to one");
+                self.say(
+                    pc,
+                    &text,
+                    format!("this call takes the address of a `{field}`: {kernel}"),
+                    Some(help),
+                )
+            }
+            Fault::OtherMap { reg, .. } => {
+                self.from(*reg, "the map came from here");
+                let help = "pass the map in whose value the timer lies";
+                self.say(
+                    pc,
+                    "here",
+                    "a timer is initialised with a map that does not hold it".into(),
+                    Some(help),
+                )
+            }
+            Fault::KptrAccess { kernel, .. } => {
+                let help = "load and store such a pointer whole; one that owns its object changes hands by `bpf_kptr_xchg`";
+                self.say(pc, "here", format!("a pointer in a map's value is misused: {kernel}"), Some(help))
+            }
 
             Fault::Unreadable { reg } => self.unreadable(*reg),
             Fault::FramePointer => self.say(

@@ -2,14 +2,17 @@
 
 use belay_spec::MapKind;
 
+use super::types::Types;
 use crate::program::{MapDef, SlotInit};
 
-/// `NAME kind=hash key=4 value=8 entries=16 [flags=0x80] [extra=0] [inner=NAME] [init=0:NAME,…] [frozen]`
-pub(super) fn map(arguments: &str, earlier: &[MapDef]) -> Result<MapDef, String> {
+/// `NAME kind=hash key=4 value=8 entries=16 [flags=0x80] [extra=0] [inner=NAME] [init=0:NAME,…] [fields=0:bpf_spin_lock,…] [frozen]`
+pub(super) fn map(arguments: &str, earlier: &[MapDef], types: &mut Types) -> Result<MapDef, String> {
     let (name, properties) = properties(arguments)?;
     let mut def = MapDef::new(name, MapKind(0), 0, 0, 0);
+    let mut fields = None;
     for (key, value) in properties {
         match (key, value) {
+            ("fields", Some(value)) => fields = Some(value),
             ("kind", Some(value)) => {
                 let number = || value.parse().ok().map(MapKind);
                 let kind = MapKind::by_name(value).or_else(number);
@@ -29,7 +32,7 @@ pub(super) fn map(arguments: &str, earlier: &[MapDef]) -> Result<MapDef, String>
             }
             ("init", Some(value)) => def.init = initial(value)?,
             _ => {
-                let known = "kind=, key=, value=, entries=, flags=, extra=, inner=, init=, frozen";
+                let known = "kind=, key=, value=, entries=, flags=, extra=, inner=, init=, fields=, frozen";
                 return Err(format!("unknown property `{key}` of a map; known are {known}"));
             }
         }
@@ -39,6 +42,9 @@ pub(super) fn map(arguments: &str, earlier: &[MapDef]) -> Result<MapDef, String>
     }
     if def.kind.holds_maps() && def.inner.as_deref().is_none_or(|inner| inner.inner.is_some()) {
         return Err(format!("map of maps `{name}` needs inner=NAME, a map that holds no maps itself"));
+    }
+    if let Some(fields) = fields {
+        types.describe(&mut def, fields)?;
     }
     Ok(def)
 }

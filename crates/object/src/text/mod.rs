@@ -23,8 +23,10 @@
 
 mod map;
 mod program;
+mod types;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use belay_isa::{CallTarget, Imm64, Symbols};
 use belay_spec::{Helper, Hook, Kfunc};
@@ -33,18 +35,34 @@ use crate::btf::TypeId;
 use crate::error::{ErrorKind, Fault};
 use crate::program::{Extern, ExternKind, MapDef, Object};
 use crate::section::hook_section;
+use types::Types;
 
 /// What the file says, each program's lines still text.
-#[derive(Default)]
 struct File<'a> {
     license: String,
     maps: Vec<MapDef>,
+    types: Types,
     map_names: HashSet<String>,
     /// Bytes of all `.data`.
     data: usize,
     externs: Vec<Extern>,
     globals: Vec<&'a str>,
     programs: Vec<Source<'a>>,
+}
+
+impl File<'_> {
+    fn new() -> Self {
+        File {
+            license: String::new(),
+            maps: Vec::new(),
+            types: Types::new(),
+            map_names: HashSet::new(),
+            data: 0,
+            externs: Vec::new(),
+            globals: Vec::new(),
+            programs: Vec::new(),
+        }
+    }
 }
 
 /// A program of the file.
@@ -86,14 +104,14 @@ pub(crate) fn read(path: &str, bytes: &[u8]) -> Result<Object, Fault> {
         programs,
         maps: file.maps,
         externs: file.externs,
-        btf: None,
+        btf: file.types.finish(path)?.map(Arc::new),
         broken: Vec::new(),
     })
 }
 
 /// Reads the directives, and sorts the other lines into programs.
 fn split(text: &str) -> Result<File<'_>, Fault> {
-    let mut file = File::default();
+    let mut file = File::new();
     let mut section: Option<String> = None;
     let mut open = false;
     for (number, line) in (1..).zip(text.lines()) {
@@ -138,7 +156,7 @@ fn split(text: &str) -> Result<File<'_>, Fault> {
                 open = true;
             }
             "map" => {
-                let def = map::map(arguments, &file.maps).map_err(fault)?;
+                let def = map::map(arguments, &file.maps, &mut file.types).map_err(fault)?;
                 add_map(&mut file, def).map_err(fault)?;
             }
             "data" => {

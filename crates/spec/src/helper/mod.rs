@@ -33,6 +33,20 @@ pub enum Resource {
     Iterator,
     /// Interrupts, turned off until their state is restored.
     Interrupts,
+    /// A `struct bpf_spin_lock`, from `bpf_spin_lock` to `bpf_spin_unlock`.
+    SpinLock,
+    /// A `struct bpf_res_spin_lock`.
+    ResilientLock {
+        /// Whether interrupts are off while it is held.
+        irqsave: bool,
+    },
+}
+
+impl Resource {
+    /// Whether it is a lock: held by the path, not by a pointer, and under other rules than what pointers hold.
+    pub fn is_lock(self) -> bool {
+        matches!(self, Resource::SpinLock | Resource::ResilientLock { .. })
+    }
 }
 
 /// One argument.

@@ -4,7 +4,7 @@
 //! argument was wrong (`tests/facts/helpers-*.json`). Where an older release differs, see `variants`.
 
 use super::Helper;
-use super::Resource::{RingbufDynptr, RingbufRecord, Socket};
+use super::Resource::{self, RingbufDynptr, RingbufRecord, Socket};
 use super::notation::*;
 use crate::SockKind::{Sock, SockCommon, TcpSock};
 
@@ -109,7 +109,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h( 91, "bpf_msg_pop_data",              &[CTX, ANY, ANY, ANY],                             INT).moves_packet(),
     h( 92, "bpf_rc_pointer_rel",            &[CTX, ANY, ANY],                                  INT).gpl(),
     h( 93, "bpf_spin_lock",                 &[SPIN_LOCK],                                      VOID),
-    h( 94, "bpf_spin_unlock",               &[SPIN_LOCK],                                      VOID),
+    h( 94, "bpf_spin_unlock",               &[SPIN_LOCK.released()],                           VOID),
     h( 95, "bpf_sk_fullsock",               &[SOCK_COMMON],                                    sock_or_null(Sock)).derives_from(0),
     h( 96, "bpf_tcp_sock",                  &[SOCK_COMMON],                                    sock_or_null(TcpSock)).derives_from(0),
     h( 97, "bpf_skb_ecn_set_ce",            &[CTX],                                            INT),
@@ -209,7 +209,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(191, "bpf_copy_from_user_task",       &[OUT, SIZE0, ANY, btf("task_struct"), ANY],       INT).gpl().sleeps(),
     h(192, "bpf_skb_set_tstamp",            &[CTX, ANY, ANY],                                  INT),
     h(193, "bpf_ima_file_hash",             &[btf("file"), OUT, SIZE],                         INT).sleeps(),
-    h(194, "bpf_kptr_xchg",                 &[KPTR, KPTR_OBJECT.or_null().released()],         KPTR_RET),
+    h(194, "bpf_kptr_xchg",                 &[KPTR, KPTR_OBJECT.or_null().released()],         KPTR_RET).acquires(Resource::Kptr),
     h(195, "bpf_map_lookup_percpu_elem",    &[MAP, KEY, ANY],                                  MAP_VALUE_OR_NULL).packet(),
     h(196, "bpf_skc_to_mptcp_sock",         &[SOCK_COMMON],                                    btf_or_null("mptcp_sock")).derives_from(0),
     h(197, "bpf_dynptr_from_mem",           &[DYNPTR_DATA, SIZE0, ANY, DYNPTR_OUT],            INT),

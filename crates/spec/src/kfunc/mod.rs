@@ -13,12 +13,14 @@ mod scope;
 mod sets;
 mod suffix;
 mod table;
+mod under_lock;
 
 pub use flags::KfuncFlags;
 pub use role::{DynptrSource, KfuncRole};
 pub use scope::KfuncScope;
 pub use sets::KfuncSets;
 pub use suffix::ParamTag;
+pub use under_lock::runs_under_lock;
 
 use crate::{Release, Resource};
 

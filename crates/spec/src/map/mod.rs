@@ -1,6 +1,7 @@
 //! Map kinds: how each may be created, what a lookup gives, and which helpers take it.
 
 mod kind;
+mod owned;
 mod table;
 
 use std::sync::LazyLock;
@@ -9,6 +10,7 @@ use crate::hook::Family;
 use crate::{ArgKind, Helper, Hook, Release, SockKind};
 
 pub use kind::MapKind;
+pub use owned::{is_owned_by_maps, is_rcu_protected};
 
 /// What one kind of map allows (measured on Linux 6.1, 6.12 and 6.18: `tests/facts/helpers-*.json`).
 #[derive(Debug)]

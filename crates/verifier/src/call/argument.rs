@@ -3,17 +3,19 @@
 
 use belay_isa::{Pc, Reg};
 use belay_object::MapDef;
-use belay_spec::{Arg, ArgKind, Helper, MapKind, SizeRule, SockKind};
+use belay_spec::{Arg, ArgKind, Helper, MapKind, Resource, SizeRule, SockKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
+use crate::map_fields::Fields;
 use crate::memory::{MAX_VARIABLE_OFFSET, MemoryUse};
 use crate::object::Flags;
+use crate::record::{FieldKind, Kptr, KptrKind};
 use crate::state::{Byte, Stack, State};
 use crate::value::{Ghost, Kind, Pointer, Value};
 use crate::walk::Walk;
 
 use super::object::{is_readable_object, moves_freely, takes_object, takes_per_cpu};
-use super::{ARGUMENTS, Arguments, is_sized_memory};
+use super::{ARGUMENTS, Arguments, Holder, is_sized_memory};
 
 impl Walk<'_> {
     pub(super) fn check_argument(
@@ -42,6 +44,14 @@ impl Walk<'_> {
         let arg = &self.resolved(arg, told)?;
         self.check_type(state, arg, reg, &value)?;
         self.check_object(helper, arg, reg, &value, told)?;
+        if let (ArgKind::KptrObject, Some(kptr)) = (arg.kind, told.kptr) {
+            if value.nullable {
+                let kernel = format!("Possibly NULL pointer passed to helper arg{}", reg.number());
+                let found = value.type_name();
+                return Err(Fault::MaybeNullArgument { reg, found, releases: true, kernel }.into());
+            }
+            self.kptr_takes(reg, &value, kptr)?;
+        }
         self.check_reference(arg, reg, &value, told)?;
         self.check_contents(state, helper, arg, reg, &value, told)
     }
@@ -82,6 +92,10 @@ impl Walk<'_> {
 
     /// The obligation that it carries.
     fn check_reference(&self, arg: &Arg, reg: Reg, value: &Value, told: &mut Arguments) -> Check {
+        // A lock is let go, not the value that it lies in.
+        if arg.kind == ArgKind::SpinLock {
+            return Ok(());
+        }
         if value.is_pointer() {
             self.check_offset(arg, reg, value)?;
         }
@@ -125,6 +139,7 @@ impl Walk<'_> {
             | Pointer::TracepointBuffer => Ok(()),
             Pointer::Memory(_) if arg.kind != ArgKind::RingbufRecord => Ok(()),
             Pointer::Object(object) if moves_freely(object) => self.known_offset(reg, value),
+            Pointer::Object(object) if object.flags.has(Flags::ALLOCATED) && !arg.releases => Ok(()),
             _ => self.constant_offset(reg, value),
         }
     }
@@ -162,9 +177,18 @@ impl Walk<'_> {
             }
             ArgKind::Dynptr { .. } => self.dynptr_argument(state, helper, arg, reg, told),
             ArgKind::Size(rule) => self.check_size(state, helper, rule, reg, value, told),
-            ArgKind::Map => {
-                if let Some(Pointer::Map(map)) = value.as_pointer() {
-                    told.map = Some(map);
+            ArgKind::Map => self.map_argument(reg, value, told),
+            ArgKind::Kptr => {
+                told.kptr = Some(self.kptr_argument(reg, value)?);
+                Ok(())
+            }
+            ArgKind::KptrObject => Ok(()),
+            ArgKind::SpinLock if arg.releases => self.let_go(state, reg, Resource::SpinLock),
+            ArgKind::SpinLock => self.take_lock(state, told.pc, reg, Resource::SpinLock),
+            ArgKind::Timer => {
+                self.field_argument(reg, value, &FieldKind::Timer)?;
+                if let Some(Pointer::MapValue(map)) = value.as_pointer() {
+                    told.holder = Some(Holder { map, uid: value.uid });
                 }
                 Ok(())
             }
@@ -215,8 +239,50 @@ impl Walk<'_> {
                 told.alloc_size = Some(size as u32);
                 Ok(())
             }
-            _ => Err(Stop::unsupported(format!("an argument of `{}` ({:?})", helper.name, arg.kind))),
         }
+    }
+
+    /// A pointer to a pointer that owns its object.
+    fn kptr_argument(&self, reg: Reg, value: &Value) -> Check<Kptr> {
+        let n = reg.number();
+        let refuse = |kernel: String| Err(Fault::FieldArgument { reg, field: "kptr", kernel }.into());
+        let Some(Pointer::MapValue(map)) = value.as_pointer() else {
+            return Err(Stop::unsupported("kptrs in objects"));
+        };
+        let fields = self.fields(map);
+        if *fields == Fields::Untyped {
+            let name = &self.map(map)?.name;
+            return refuse(format!("map '{name}' has to have BTF in order to use bpf_kptr_xchg"));
+        }
+        let Some(variable) = value.scalar.as_constant() else {
+            return refuse(format!(
+                "R{n} doesn't have constant offset. kptr has to be at the constant offset"
+            ));
+        };
+        if fields.record().find(|kind| matches!(kind, FieldKind::Kptr(_))).is_none() {
+            return refuse(format!("R{n} has no valid kptr"));
+        }
+        let off = i64::from(value.off).wrapping_add(variable as i64);
+        match fields.record().at(off).map(|field| &field.kind) {
+            Some(FieldKind::Kptr(kptr)) if matches!(kptr.kind, KptrKind::Owning | KptrKind::PerCpu) => {
+                Ok(*kptr)
+            }
+            Some(FieldKind::Kptr(_)) => refuse(format!("off={off} kptr isn't referenced kptr")),
+            _ => refuse(format!("off={off} doesn't point to kptr")),
+        }
+    }
+
+    /// A map. A timer that came before must lie in it: its callback gets this very map.
+    fn map_argument(&self, reg: Reg, value: &Value, told: &mut Arguments) -> Check {
+        let Some(Pointer::Map(map)) = value.as_pointer() else { return Ok(()) };
+        if let Some(holder) = told.holder
+            && holder != (Holder { map, uid: value.uid })
+        {
+            return Err(Fault::OtherMap { reg, timer: holder.uid, map: value.uid }.into());
+        }
+        told.map = Some(map);
+        told.map_uid = value.uid;
+        Ok(())
     }
 
     fn argument_alignment(&self, value: &Value, size: u32, aligned: bool) -> Check {
@@ -342,6 +408,9 @@ impl Walk<'_> {
     }
 }
 
+/// What a pointer that goes into a map's value may be, beside allocated.
+const KPTR_OBJECTS: [Flags; 4] = [Flags::NONE, Flags::TRUSTED, Flags::RCU, Flags::PER_CPU];
+
 fn is_packet_bytes(value: &Value) -> bool {
     matches!(value.as_pointer(), Some(Pointer::Packet(_) | Pointer::PacketMeta(_)))
 }
@@ -398,6 +467,15 @@ impl Walk<'_> {
             ArgKind::RingbufRecord => matches!(pointer, Pointer::Memory(memory) if memory.record),
             ArgKind::Btf(_) => matches!(pointer, Pointer::Object(object) if takes_object(object)),
             ArgKind::PercpuBtf => matches!(pointer, Pointer::Object(object) if takes_per_cpu(object)),
+            ArgKind::Timer => matches!(pointer, Pointer::MapValue(_)),
+            ArgKind::SpinLock | ArgKind::Kptr => match pointer {
+                Pointer::Object(object) => object.flags == Flags::ALLOCATED,
+                pointer => matches!(pointer, Pointer::MapValue(_)),
+            },
+            ArgKind::KptrObject => match pointer {
+                Pointer::Object(object) => KPTR_OBJECTS.contains(&object.flags.without(Flags::ALLOCATED)),
+                _ => false,
+            },
             ArgKind::Scalar | ArgKind::Size(_) | ArgKind::AllocSize => false,
             // Kinds that are not modelled are refused as such where their contents are checked.
             _ => true,

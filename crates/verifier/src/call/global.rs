@@ -7,7 +7,7 @@ use belay_isa::{CallTarget, Insn, Pc, Reg};
 use belay_object::btf::{Btf, Kind, Linkage, TypeId};
 use belay_spec::{Helper, TargetKind};
 
-use crate::fault::{Check, Fault, Stop};
+use crate::fault::{Check, Fault, Forbidden, Stop};
 use crate::memory::MemoryUse;
 use crate::scalar::Scalar;
 use crate::state::{Frame, State};
@@ -30,6 +30,7 @@ enum Parameter {
 impl Walk<'_> {
     /// A call of a global function: the arguments must be what its types say; the result is any number.
     pub(super) fn call_global(&mut self, state: &mut State, pc: Pc, index: usize) -> Check<Pc> {
+        self.without_locks(state, Forbidden::GlobalCall)?;
         let parameters = self.parameters(index)?;
         for (reg, parameter) in ARGUMENTS.into_iter().zip(&parameters) {
             if !self.takes(state, pc, reg, *parameter)? {

@@ -15,11 +15,12 @@ mod string;
 use belay_isa::{Pc, Reg};
 use belay_spec::{Arg, ArgKind, Helper, Opening, Resource};
 
-use crate::fault::{Check, Fault, Leave};
-use crate::object::{DynptrSource, Object};
+use crate::fault::{Check, Fault, Forbidden, Leave};
+use crate::object::{DynptrSource, Flags, Object};
+use crate::record::Kptr;
 use crate::reference::Reference;
 use crate::state::State;
-use crate::value::{Ghost, Kind, RefId, Value};
+use crate::value::{Ghost, Id, Kind, Pointer, RefId, Value};
 use crate::walk::Walk;
 
 use dynptr::Dynptr;
@@ -29,6 +30,13 @@ const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 /// Registers that do not survive a call.
 const CALLER_SAVED: [Reg; 6] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
+/// A map, and which one of those in a map of maps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Holder {
+    map: u32,
+    uid: Id,
+}
+
 /// What the arguments of one call told.
 #[derive(Default)]
 struct Arguments {
@@ -36,6 +44,12 @@ struct Arguments {
     pc: Pc,
     /// The map passed, by index.
     map: Option<u32>,
+    /// Of a map that came out of a map of maps: which one.
+    map_uid: Id,
+    /// The map in whose value a timer or the like lies.
+    holder: Option<Holder>,
+    /// The field of a [`belay_spec::ArgKind::Kptr`] argument.
+    kptr: Option<Kptr>,
     /// The key passed, if the verifier knows it.
     known_key: Option<u64>,
     /// The kernel structure passed.
@@ -71,6 +85,9 @@ impl Walk<'_> {
         pc: Pc,
         id: i32,
     ) -> Check<Option<(Pc, Box<State>)>> {
+        if !u32::try_from(id).ok().and_then(Helper::by_id).is_some_and(unlocks) {
+            self.without_locks(state, Forbidden::Call)?;
+        }
         let helper = self.allowed_helper(id)?;
         if helper.effects.may_sleep {
             self.check_may_sleep_here(state, helper.name, helper.id)?;
@@ -82,6 +99,7 @@ impl Walk<'_> {
         self.check_map_kind(helper, &told)?;
         match (told.releases, told.dynptr) {
             (Some(reg), Some(dynptr)) => self.release_dynptr(state, reg, dynptr),
+            (Some(reg), None) if told.kptr.is_some() && self.in_rcu_section(state) => hand_over(state, reg),
             (Some(reg), None) => release(state, reg),
             (None, _) => {}
         }
@@ -167,6 +185,7 @@ impl Walk<'_> {
 
     /// Refuses to leave while something is held.
     pub(crate) fn check_nothing_held(&self, state: &State, leave: Leave) -> Check {
+        self.without_locks(state, Forbidden::Leaving(leave))?;
         // (That interrupts are off is told as an open section.)
         let owed = |held: &&Reference| held.resource != Resource::Interrupts;
         match state.references.held().iter().find(owed) {
@@ -178,6 +197,11 @@ impl Walk<'_> {
     }
 }
 
+/// Whether the helper lets go of a lock: the one that may be called while one is held.
+fn unlocks(helper: &Helper) -> bool {
+    helper.args.iter().any(|arg| arg.kind == ArgKind::SpinLock && arg.releases)
+}
+
 /// Ends the obligation that the register's pointer carries and takes every copy of it away. Releasing NULL releases
 /// nothing.
 fn release(state: &mut State, reg: Reg) {
@@ -185,6 +209,21 @@ fn release(state: &mut State, reg: Reg) {
         state.references.release(reference);
         state.take_away_carriers(reference);
     }
+}
+
+/// Ends the obligation, since a map's value owns the object from now on. Until the end of the RCU section per-CPU
+/// objects stay usable, no longer as our own.
+fn hand_over(state: &mut State, reg: Reg) {
+    let Some(reference) = state.reg(reg).reference else { return };
+    state.for_each_value(|value| {
+        let Kind::Pointer(Pointer::Object(object)) = &mut value.kind else { return };
+        if value.reference == Some(reference) && object.flags.has(Flags::ALLOCATED | Flags::PER_CPU) {
+            object.flags = object.flags.without(Flags::ALLOCATED) | Flags::RCU;
+            value.reference = None;
+        }
+    });
+    state.references.release(reference);
+    state.take_away_carriers(reference);
 }
 
 /// After a call `r0` to `r5` hold nothing; what they held is remembered for explanations.

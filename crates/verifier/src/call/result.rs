@@ -5,6 +5,7 @@ use belay_spec::{Element, Helper, MapKind, Resource, Ret, Rule};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::object::{Flags, Object, ObjectType};
+use crate::record::{Kptr, KptrKind};
 use crate::scalar::Scalar;
 use crate::state::State;
 use crate::value::{Ghost, Memory, Pointer, RefId, Value};
@@ -50,8 +51,11 @@ impl Walk<'_> {
                 let slice = self.slice_of(dynptr, told.alloc_size.unwrap_or(0));
                 return Ok(if nullable { slice.maybe(self.fresh_id()) } else { slice });
             }
-            Ret::Kptr { .. } => {
-                return Err(Stop::unsupported(format!("the result of `{}`", helper.name)));
+            Ret::Kptr { nullable } => {
+                let Some(kptr) = told.kptr else {
+                    return Err(Stop::unsupported(format!("the result of `{}`", helper.name)));
+                };
+                (Pointer::Object(self.owned_object(kptr)?), nullable)
             }
         };
         let mut value = Value::pointer(pointer);
@@ -68,6 +72,17 @@ impl Walk<'_> {
             Some(resource) => self.acquired(state, pc, value, resource),
             None => value,
         })
+    }
+
+    /// The object that a pointer in a map's value owned.
+    fn owned_object(&self, kptr: Kptr) -> Check<Object> {
+        let ty = kptr.target;
+        let flags = match (ty, kptr.kind) {
+            (ObjectType::Kernel(_), _) => Flags::NONE,
+            (ObjectType::Program(_), KptrKind::PerCpu) => Flags::ALLOCATED | Flags::PER_CPU,
+            (ObjectType::Program(_), _) => Flags::ALLOCATED,
+        };
+        Ok(Object { ty, flags })
     }
 
     /// The pointer, carrying a new obligation. One id for both: a NULL result means that nothing was acquired.
@@ -97,10 +112,12 @@ impl Walk<'_> {
         };
         let in_array = matches!(def.kind, MapKind::ARRAY | MapKind::PERCPU_ARRAY)
             && told.known_key.is_some_and(|key| key < u64::from(def.max_entries));
+        let value = Value { uid: told.map_uid, ..Value::pointer(pointer) };
         if !nullable || in_array && self.release.has(Rule::ConstantKeyNotNull) {
-            return Ok(Value::pointer(pointer));
+            let id = if self.is_told_apart(&value) { self.fresh_id() } else { 0 };
+            return Ok(Value { id, ..value });
         }
-        let value = Value::pointer(pointer).maybe(self.fresh_id());
+        let value = value.maybe(self.fresh_id());
         Ok(if acquires { self.acquired(state, pc, value, Resource::Socket) } else { value })
     }
 }

@@ -3,8 +3,9 @@
 use belay_isa::Reg;
 use belay_object::MapDef;
 
-use crate::fault::{Check, Direction, Fault, Stop};
-use crate::special_fields::SpecialField;
+use crate::fault::{Check, Direction, Fault};
+use crate::record::{FieldKind, Kptr};
+use crate::state::State;
 use crate::value::Value;
 use crate::walk::Walk;
 
@@ -16,17 +17,46 @@ const READ_ONLY: u32 = 1 << 7;
 const WRITE_ONLY: u32 = 1 << 8;
 
 impl Walk<'_> {
-    pub(crate) fn map_value_access(&self, at: At, base: &Value, map: u32, action: Action) -> Check<Value> {
+    pub(crate) fn map_value_access(
+        &mut self,
+        state: &State,
+        at: At,
+        base: &Value,
+        map: u32,
+        action: Action,
+    ) -> Check<Value> {
         let off = at.off + i64::from(base.off);
-        self.map_value_bytes(at.base, base, map, off, at.size.bytes(), action.direction())?;
+        self.value_in_bounds(at.base, base, map, off, at.size.bytes(), action.direction())?;
+        if let Some((field, kptr)) = self.spare_special_fields(base, map, off, at.size.bytes())? {
+            return self.kptr_access(state, at, base, (field, kptr), off, action);
+        }
         if let (Action::Load, Some(known)) = (action, self.frozen_bytes(base, map, off, at.size.bytes())?) {
             return Ok(Value::constant(known));
         }
         Ok(Value::unknown())
     }
 
-    /// Checks `size` bytes at `off` of a map's value.
+    /// Checks `size` bytes at `off` of a map's value, of which a helper makes use.
     pub(crate) fn map_value_bytes(
+        &self,
+        reg: Reg,
+        base: &Value,
+        map: u32,
+        off: i64,
+        size: u32,
+        direction: Direction,
+    ) -> Check {
+        self.value_in_bounds(reg, base, map, off, size, direction)?;
+        match self.spare_special_fields(base, map, off, size)? {
+            None => Ok(()),
+            Some(_) => {
+                let kernel = "kptr cannot be accessed indirectly by helper".into();
+                Err(Fault::KptrAccess { reg, kernel }.into())
+            }
+        }
+    }
+
+    fn value_in_bounds(
         &self,
         reg: Reg,
         base: &Value,
@@ -43,21 +73,26 @@ impl Walk<'_> {
         if forbidden {
             return Err(Fault::MapAccess { map: def.name.clone(), direction }.into());
         }
-        self.region_bytes(reg, base, off, size, def.value_size)?;
-        self.spare_special_fields(base, map, off, size)
+        self.region_bytes(reg, base, off, size, def.value_size)
     }
 
-    /// Locks, timers and the like are the helpers' alone.
-    fn spare_special_fields(&self, base: &Value, map: u32, off: i64, size: u32) -> Check {
+    /// Locks, timers and the like are the helpers' alone. Gives the pointer that is touched, with its offset, if there
+    /// is one.
+    fn spare_special_fields(
+        &self,
+        base: &Value,
+        map: u32,
+        off: i64,
+        size: u32,
+    ) -> Check<Option<(u32, Kptr)>> {
         let (start, end) = (off + base.scalar.smin(), off + base.scalar.umax() as i64 + i64::from(size));
-        let fields = self.special_fields.get(map as usize).map_or(&[][..], Vec::as_slice);
-        let touched = fields
-            .iter()
-            .find(|field| start < i64::from(field.off) + i64::from(field.size) && i64::from(field.off) < end);
-        match touched {
-            None => Ok(()),
-            Some(SpecialField { name: "kptr", .. }) => Err(Stop::unsupported("kptrs in map values")),
-            Some(field) => Err(Fault::SpecialField { name: field.name }.into()),
+        let touched = self.fields(map).record().fields().iter().find(|field| {
+            start < i64::from(field.off) + i64::from(field.kind.size()) && i64::from(field.off) < end
+        });
+        match touched.map(|field| (field.off, &field.kind)) {
+            None => Ok(None),
+            Some((off, FieldKind::Kptr(kptr))) => Ok(Some((off, *kptr))),
+            Some((_, kind)) => Err(Fault::SpecialField { name: kind.name() }.into()),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod context;
 mod field;
+mod kptr;
 mod map_structure;
 mod map_value;
 mod object;
@@ -102,7 +103,7 @@ impl Walk<'_> {
                 self.packet_bytes(at.base, &base, range, off, size)?;
                 Value::unknown()
             }
-            Pointer::MapValue(map) => self.map_value_access(at, &base, map, action)?,
+            Pointer::MapValue(map) => self.map_value_access(state, at, &base, map, action)?,
             Pointer::MapKey(map) => {
                 if action.direction() == Direction::Write {
                     return Err(Fault::ReadOnly { reg: at.base, found: base.type_name() }.into());

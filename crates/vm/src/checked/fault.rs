@@ -289,6 +289,7 @@ impl fmt::Display for Leak {
             Resource::LocalObject => "object",
             Resource::Iterator => "iterator",
             Resource::Interrupts => "saved interrupt state",
+            Resource::SpinLock | Resource::ResilientLock { .. } => "lock",
         };
         write!(
             f,

@@ -15,9 +15,9 @@ mod section;
 
 use belay_isa::{Pc, Reg};
 use belay_object::btf::TypeId;
-use belay_spec::{KfuncFlags, KfuncRole};
+use belay_spec::{KfuncFlags, KfuncRole, runs_under_lock};
 
-use crate::fault::{Check, Fault, Stop};
+use crate::fault::{Check, Fault, Forbidden, Stop};
 use crate::state::State;
 use crate::value::RefId;
 use crate::walk::{Next, Walk};
@@ -52,6 +52,9 @@ impl Walk<'_> {
     /// `call kfunc`.
     pub(crate) fn call_kfunc(&mut self, state: &mut State, pc: Pc, id: i32, module: i16) -> Check<Next> {
         let callee = self.callee(id, module)?;
+        if !runs_under_lock(callee.role, callee.name) {
+            self.without_locks(state, Forbidden::Call)?;
+        }
         if callee.has(KfuncFlags::SLEEPABLE) && !self.program.sleepable {
             return Err(Fault::KfuncSleeps {
                 kernel: format!("program must be sleepable to call sleepable kfunc {}", callee.name),

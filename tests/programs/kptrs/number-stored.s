@@ -1,0 +1,20 @@
+# expect: reject O0803
+# linux 6.18: invalid kptr access, R1 type=scalar expected=ptr_task_struct or untrusted_ptr_task_struct
+# A number is no pointer.
+
+.license GPL
+.map kept kind=array key=4 value=24 entries=8 fields=8:kptr(task_struct),16:kptr_untrusted(task_struct)
+.section tc
+
+    *(u32 *)(r10 - 4) = 1
+    r2 = r10
+    r2 += -4
+    r1 = kept ll
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r6 = r0
+    r1 = 4096
+    *(u64 *)(r6 + 16) = r1
+out:
+    r0 = 0
+    exit
