@@ -19,7 +19,10 @@ fn bytes(release: Release) -> &'static [u8] {
 pub(crate) fn profile(release: Release) -> &'static KernelProfile {
     static PROFILES: [OnceLock<KernelProfile>; 3] = [const { OnceLock::new() }; 3];
     let make = || {
-        let facts = file::facts(bytes(release)).expect("a built-in profile is whole: a test reads each");
+        let mut facts = file::facts(bytes(release)).expect("a built-in profile is whole: a test reads each");
+        // Debian's kernels know the addresses of their variables, the 6.18 does not.
+        let all = if release == Release::V6_18 { "n" } else { "y" };
+        facts.config.entry("CONFIG_KALLSYMS_ALL".into()).or_insert_with(|| all.into());
         let types = Types::BuiltIn(release, OnceLock::new());
         KernelProfile { facts, types, kfuncs: OnceLock::new() }
     };

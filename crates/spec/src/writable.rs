@@ -46,6 +46,10 @@ static TCP_SOCK: Writable = Writable {
     ],
 };
 
+/// The argument of the structure with which the kernel tests such programs.
+static DUMMY_STATE: Writable =
+    Writable { structure: "bpf_dummy_ops_state", alias: None, fields: &[inside("val")] };
+
 /// What packet programs may change of a connection that they track.
 static NF_CONN: Writable =
     Writable { structure: "nf_conn", alias: Some("nf_conn___init"), fields: &[at("mark")] };
@@ -55,6 +59,7 @@ impl Writable {
     pub fn at(place: &str) -> Option<&'static Writable> {
         match place {
             "tcp_congestion_ops" => Some(&TCP_SOCK),
+            "bpf_dummy_ops" => Some(&DUMMY_STATE),
             "sched_cls" | "sched_act" | "xdp" => Some(&NF_CONN),
             _ => None,
         }

@@ -284,6 +284,7 @@ fn allowed(op: AluOp, dst: Reg, pointer: &Value, number: &Value) -> Check {
             | Pointer::Memory(_)
             | Pointer::Object(_)
             | Pointer::TracepointBuffer
+            | Pointer::Buffer { .. }
             | Pointer::Function(_),
         ) => true,
         Some(Pointer::FlowKeys) if constant.is_some() => true,

@@ -144,6 +144,9 @@ pub enum Fault {
     /// A place in a kernel structure that is no field, or not at this width.
     #[error("{kernel}")]
     ObjectField { reg: Reg, kernel: String },
+    /// A place in a buffer that is not known, or lies before it.
+    #[error("{kernel}")]
+    BufferPlace { reg: Reg, kernel: String },
     /// A store into a kernel structure where none is allowed.
     #[error("{kernel}")]
     ObjectReadOnly { reg: Reg, kernel: String },
@@ -444,7 +447,7 @@ impl Fault {
             Fault::PacketReadOnly { .. } | Fault::SliceReadOnly | Fault::PacketToHelper { .. } => "M0206",
             Fault::RegionBounds { .. } => "M0207",
             Fault::ContextField { .. } => "M0209",
-            Fault::PointerOffset { .. } => "M0210",
+            Fault::PointerOffset { .. } | Fault::BufferPlace { .. } => "M0210",
             Fault::NotMemory { .. } | Fault::MapWritten { .. } => "M0211",
             Fault::MapAccess { .. } | Fault::SpecialField { .. } => "M0212",
             Fault::Misaligned { .. } => "M0213",

@@ -179,6 +179,7 @@ fn ranges_over_memory(pointer: Pointer) -> bool {
             | Pointer::MapKey(_)
             | Pointer::Memory { .. }
             | Pointer::TracepointBuffer
+            | Pointer::Buffer { .. }
             | Pointer::Packet(_)
             | Pointer::PacketMeta(_)
     )

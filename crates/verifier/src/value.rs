@@ -76,6 +76,11 @@ pub(crate) enum Pointer {
     FlowKeys,
     /// Buffer of a writable raw tracepoint.
     TracepointBuffer,
+    /// A key or value that an iterator hands out; its size is checked when the program attaches.
+    Buffer {
+        /// Whether it may only be read.
+        read_only: bool,
+    },
     /// A function of this program.
     Function(u32),
 }
@@ -318,6 +323,8 @@ impl Value {
                 Pointer::Socket(kind) => kind.name(),
                 Pointer::FlowKeys => "flow_keys",
                 Pointer::TracepointBuffer => "tp_buffer",
+                Pointer::Buffer { read_only: true } => "rdonly_buf",
+                Pointer::Buffer { read_only: false } => "buf",
                 Pointer::Function(_) => "func",
             },
         };

@@ -198,6 +198,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
 /// failure comes with the function from whose entry it was met.
 fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, Failure)> {
     let at = |pc, stop| Failure { stop, pc, decisions: Vec::new(), steps: 0 };
+    walk.check_variables().map_err(|(pc, stop)| (0, at(pc, stop)))?;
     walk.check_kfunc_calls().map_err(|(pc, stop)| (0, at(pc, stop)))?;
     let mut walked = BTreeSet::new();
     let mut next = Some(0);

@@ -72,6 +72,12 @@ impl Case<'_> {
                 self.notes.push(format!("the kernel says: {kernel}"));
                 self.say(pc, "read here", headline, Some(help))
             }
+            Fault::BufferPlace { reg, kernel } => {
+                self.from(*reg, "the pointer came from here");
+                let help = "the buffer's size is checked when the program attaches: every place in it has to be known";
+                self.notes.push(format!("the kernel says: {kernel}"));
+                self.say(pc, "used here", "the place in the buffer is not known".into(), Some(help))
+            }
             Fault::ObjectReadOnly { reg, kernel } => {
                 self.from(*reg, "the pointer came from here");
                 let help = "programs may only read kernel structures; some hooks let them write a few fields";

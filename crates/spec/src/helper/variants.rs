@@ -41,6 +41,8 @@ static VARIANTS: &[Variant] = &[
     v(SOCKET_OPTION,       V6_1,  V6_18, h( 49, "bpf_setsockopt",         &[BTF_SOCK, ANY, ANY, IN, SIZE], INT)),
     v(SOCKET_OPTION,       V6_1,  V6_18, h( 57, "bpf_getsockopt",         &[BTF_SOCK, ANY, ANY, OUT, SIZE], INT)),
     v(Family::CGROUP_SOCK, V6_1,  V6_18, h(107, "bpf_sk_storage_get",     &[MAP, CTX, VALUE_OR_NULL, ANY], MAP_VALUE_OR_NULL)),
+    v(Family::BTF_TRACING, V6_12, V6_18, h(107, "bpf_sk_storage_get",     &[MAP, btf("sock_common").or_null(), VALUE_OR_NULL, ANY], MAP_VALUE_OR_NULL)),
+    v(Family::BTF_TRACING, V6_12, V6_18, h(108, "bpf_sk_storage_delete",  &[MAP, btf("sock_common").or_null()], INT)),
     v(Family::SK_LOOKUP,   V6_1,  V6_18, h(124, "bpf_sk_assign",          &[CTX, SOCKET.or_null(), ANY],   INT)),
     v(BTF_ARGUMENT,        V6_1,  V6_18, h(188, "bpf_xdp_get_buff_len",   &[btf("xdp_buff")],              INT)),
 

@@ -1,6 +1,7 @@
 //! Hooks: program type plus expected attach type.
 
 mod action;
+mod argument;
 mod helpers;
 mod lsm;
 mod table;
@@ -9,6 +10,7 @@ mod target;
 use crate::helper::signature;
 use crate::{Access, Context, FieldKind, Helper, Release};
 
+pub use argument::Argument;
 pub(crate) use helpers::Family;
 pub use target::{Opening, TargetKind};
 

@@ -47,6 +47,7 @@ const CHANGES_SOCKMAP: Family = Family::any(&[
     Family::SK_REUSEPORT,
     Family::FLOW_DISSECTOR,
     Family::SK_LOOKUP,
+    Family::ITER,
 ]);
 const SOCKMAP_LIMITED: &[(Family, &str)] = &[
     (CHANGES_SOCKMAP, "map_update_elem"),

@@ -136,7 +136,8 @@ impl Walk<'_> {
             | Pointer::PacketMeta(_)
             | Pointer::MapKey(_)
             | Pointer::MapValue(_)
-            | Pointer::TracepointBuffer => Ok(()),
+            | Pointer::TracepointBuffer
+            | Pointer::Buffer { .. } => Ok(()),
             Pointer::Memory(_) if arg.kind != ArgKind::RingbufRecord => Ok(()),
             Pointer::Object(object) if moves_freely(object) => self.known_offset(reg, value),
             Pointer::Object(object) if object.flags.has(Flags::ALLOCATED) && !arg.releases => Ok(()),
@@ -397,6 +398,9 @@ impl Walk<'_> {
                 }
                 self.region_bytes(reg, value, off, size, memory.size)
             }
+            Some(Pointer::Buffer { read_only }) => {
+                self.buffer_bytes(reg, value, off, size, direction, read_only, "")
+            }
             Some(Pointer::Object(object)) => {
                 self.object_access(state, reg, value, object, off, size, direction).map(|_| ())
             }
@@ -450,7 +454,11 @@ impl Walk<'_> {
                 | Pointer::Packet(_)
                 | Pointer::PacketMeta(_)
                 | Pointer::MapKey(_)
-                | Pointer::MapValue(_) => true,
+                | Pointer::MapValue(_)
+                | Pointer::Buffer { read_only: false } => true,
+                Pointer::Buffer { read_only: true } => {
+                    matches!(arg.kind, ArgKind::MemIn | ArgKind::FixedIn { .. })
+                }
                 Pointer::Object(object) => object.flags == Flags::TRUSTED,
                 _ => false,
             },

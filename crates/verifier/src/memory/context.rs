@@ -3,7 +3,7 @@
 use belay_isa::Reg;
 use belay_spec::{FieldKind, TargetKind};
 
-use crate::fault::{Check, Fault, Stop};
+use crate::fault::{Check, Fault};
 use crate::object::Flags;
 use crate::value::{PacketRange, Pointer, Value};
 use crate::walk::Walk;
@@ -15,7 +15,7 @@ impl Walk<'_> {
         self.constant_offset(at.base, base)?;
         let size = at.size.bytes();
         if self.hook.target_kind() != TargetKind::None {
-            return Err(Stop::unsupported(format!("the arguments of `{}` (kernel types)", self.target)));
+            return self.argument_access(at, action);
         }
         let refused = Fault::ContextField { off: at.off, size, direction: action.direction() };
         let Ok(off) = i32::try_from(at.off) else { return Err(refused.into()) };

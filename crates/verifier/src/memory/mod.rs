@@ -2,6 +2,7 @@
 //!
 //! [`Walk::access`] decides by the kind of pointer; each kind of memory has a file of its own.
 
+mod argument;
 mod context;
 mod field;
 mod kptr;
@@ -128,7 +129,11 @@ impl Walk<'_> {
             }
             Pointer::Map(map) => self.map_structure_access(at, map, off, action)?,
             Pointer::TracepointBuffer => {
-                self.tracepoint_buffer_access(at, &base, off)?;
+                self.buffer_bytes(at.base, &base, off, size, action.direction(), false, "tracepoint")?;
+                Value::unknown()
+            }
+            Pointer::Buffer { read_only } => {
+                self.buffer_bytes(at.base, &base, off, size, action.direction(), read_only, "")?;
                 Value::unknown()
             }
             Pointer::Function(_) | Pointer::PacketEnd | Pointer::Dynptr(_) => {

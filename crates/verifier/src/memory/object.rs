@@ -63,7 +63,7 @@ impl Walk<'_> {
             return Err(Stop::unsupported("fields of objects that the program allocated"));
         }
         if writes {
-            let writable = Writable::at(self.hook.name).filter(|_| !object.flags.has(Flags::UNTRUSTED));
+            let writable = self.writable_structure().filter(|_| !object.flags.has(Flags::UNTRUSTED));
             return match check_written_field(types, name, writable, off, size) {
                 Ok(()) => Ok(Value::unknown()),
                 Err(kernel) => Err(Fault::ObjectReadOnly { reg, kernel }.into()),
@@ -79,6 +79,11 @@ impl Walk<'_> {
                 Ok(if nullable { value.maybe(self.fresh_id()) } else { value })
             }
         }
+    }
+
+    /// The structure that programs at this hook, or in this table, may write to.
+    fn writable_structure(&self) -> Option<&'static Writable> {
+        Writable::at(self.target.split_once('.').map_or(self.hook.name, |(table, _)| table))
     }
 
     /// Whether the state is inside a read-side critical section of RCU: every program that cannot sleep is, and whoever

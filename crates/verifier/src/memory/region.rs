@@ -2,11 +2,9 @@
 
 use belay_isa::Reg;
 
-use crate::fault::{Bound, Check, Fault};
+use crate::fault::{Bound, Check, Direction, Fault};
 use crate::value::Value;
 use crate::walk::Walk;
-
-use super::At;
 
 /// Largest variable offset that the verifier follows.
 pub(crate) const MAX_VARIABLE_OFFSET: u64 = 1 << 29;
@@ -40,20 +38,36 @@ impl Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// The buffer of a writable tracepoint: how large it is, is asked where the program is attached. (6.18)
-    pub(crate) fn tracepoint_buffer_access(&self, at: At, base: &Value, off: i64) -> Check {
-        let (n, size) = (at.base.number(), at.size.bytes());
-        let found = base.type_name();
-        if off < 0 {
-            let kernel = format!("R{n} invalid tracepoint buffer access: off={off}, size={size}");
-            return Err(Fault::PointerOffset { reg: at.base, found, kernel }.into());
+    /// Checks bytes of a buffer whose size is only known when the program attaches: any known place behind its start.
+    #[allow(clippy::too_many_arguments, reason = "an access, and where it is")]
+    pub(crate) fn buffer_bytes(
+        &self,
+        reg: Reg,
+        base: &Value,
+        off: i64,
+        size: u32,
+        direction: Direction,
+        read_only: bool,
+        what: &str,
+    ) -> Check {
+        if read_only && direction == Direction::Write {
+            return Err(Fault::ReadOnly { reg, found: base.type_name() }.into());
         }
-        if base.scalar.as_constant().is_none() {
-            let var_off = base.scalar.tnum();
-            let kernel = format!("R{n} invalid variable buffer offset: off={off}, var_off={var_off}");
-            return Err(Fault::PointerOffset { reg: at.base, found, kernel }.into());
-        }
-        Ok(())
+        let n = reg.number();
+        let what = match (what, read_only) {
+            ("", true) => "rdonly",
+            ("", false) => "rdwr",
+            (what, _) => what,
+        };
+        let kernel = if off < 0 {
+            format!("R{n} invalid {what} buffer access: off={off}, size={size}")
+        } else if base.scalar.as_constant() != Some(0) {
+            let variable = base.scalar.tnum();
+            format!("R{n} invalid variable buffer offset: off={off}, var_off={variable}")
+        } else {
+            return Ok(());
+        };
+        Err(Fault::BufferPlace { reg, kernel }.into())
     }
 }
 

@@ -124,7 +124,8 @@ impl Walk<'_> {
         let kind = self.pointer_kind(callee, at, target, &value, next)?;
         match kind {
             PointerKind::Null => return Ok(false),
-            PointerKind::Map if !matches!(value.as_pointer(), Some(Pointer::Map(_))) => {
+            // (Linux takes every kernel object for a map here, and looks at its type below.)
+            PointerKind::Map if !matches!(value.as_pointer(), Some(Pointer::Map(_) | Pointer::Object(_))) => {
                 return Err(self.kfunc_lost(
                     callee,
                     at,

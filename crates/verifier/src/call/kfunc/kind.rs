@@ -156,7 +156,7 @@ impl Walk<'_> {
     /// structure behind it.
     fn is_context_structure(&self, name: &str) -> bool {
         let context = self.hook.context.name;
-        name == context || is_projection(context, name)
+        !name.is_empty() && name == context || is_projection(context, name)
     }
 
     /// A refusal of argument `at`, counted from 0.

@@ -1,0 +1,8 @@
+# This tracepoint has two arguments.
+# expect: reject M0209
+# linux 6.18: invalid bpf_context access off=16 size=8
+.license GPL
+.section tp_btf/task_newtask
+    r1 = *(u64 *)(r1 + 16)
+    r0 = 0
+    exit
