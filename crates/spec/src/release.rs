@@ -50,6 +50,10 @@ pub enum Rule {
     ByteSwapTracked,
     /// Products of ranges that may be negative keep bounds.
     SignedProducts,
+    /// Spills around a call that is replaced by code which keeps the registers do not count towards the stack.
+    SpillsRemoved,
+    /// In programs that do not run within themselves, functions with more than a few bytes of stack get one of their own.
+    PrivateStacks,
 }
 
 impl Release {
@@ -89,6 +93,8 @@ impl Rule {
         (Rule::NegationTracked,           Release::V6_18),
         (Rule::ByteSwapTracked,           Release::V6_18),
         (Rule::SignedProducts,            Release::V6_18),
+        (Rule::SpillsRemoved,             Release::V6_12),
+        (Rule::PrivateStacks,             Release::V6_18),
     ];
 
     /// The first release that Belay knows to have this rule.

@@ -76,7 +76,8 @@ pub(crate) fn may_end_function(insn: &Insn) -> bool {
     matches!(insn, Insn::LoadAbs { .. } | Insn::LoadInd { .. }) || is_tail_call(insn)
 }
 
-fn is_tail_call(insn: &Insn) -> bool {
+/// Whether the instruction is a tail call.
+pub(crate) fn is_tail_call(insn: &Insn) -> bool {
     let Insn::Call(CallTarget::Helper(id)) = insn else { return false };
     u32::try_from(*id).ok().and_then(Helper::by_id).is_some_and(|helper| helper.effects.tail_call)
 }

@@ -23,6 +23,7 @@ mod branch;
 mod call;
 mod early_exit;
 mod explore;
+mod fastcall;
 mod fault;
 mod kept;
 mod kernel_types;

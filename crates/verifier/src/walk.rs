@@ -13,6 +13,7 @@ use belay_spec::{Hook, Release, ReturnRange, Rule};
 
 use crate::branch::Ways;
 use crate::early_exit::may_end_function;
+use crate::fastcall::Spills;
 use crate::fault::{Check, Fault, Leave, Stop};
 use crate::layout::Layout;
 use crate::map_fields::{Fields, MapFields};
@@ -73,6 +74,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) touches: Vec<Touch>,
     /// Deepest stack byte of each function.
     pub(crate) stack_depths: Vec<u32>,
+    /// Spills around calls, which may not count.
+    pub(crate) spills: Spills,
     /// What instructions were seen to do with the stack.
     pub(crate) stack_use: StackUse,
     /// What the instruction that is being walked relies on, and does that a walk back must know.
@@ -99,6 +102,11 @@ impl<'p> Walk<'p> {
         Walk {
             touches: vec![Touch::None; subject.layout.len()],
             stack_depths: vec![0; subject.layout.functions.len()],
+            spills: if subject.release.has(Rule::SpillsRemoved) {
+                Spills::of(subject.layout)
+            } else {
+                Spills::none(subject.layout)
+            },
             stack_use: StackUse::new(subject.layout),
             notes: Notes::default(),
             plain_loops: BTreeMap::new(),

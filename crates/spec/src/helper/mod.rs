@@ -228,6 +228,8 @@ pub struct Effects {
     pub tail_call: bool,
     /// Calls the function given by its [`ArgKind::Callback`] argument.
     pub callback: bool,
+    /// Destroys no register but `r0` (on x86-64, with the JIT on).
+    pub keeps_registers: bool,
     /// Only programs with a GPL-compatible licence may call it.
     pub gpl_only: bool,
     /// May sleep: only sleepable programs may call it.

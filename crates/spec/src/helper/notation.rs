@@ -115,6 +115,7 @@ pub(super) const fn h(id: u32, name: &'static str, args: &'static [Arg], ret: Re
         tail_call: false,
         callback: false,
         gpl_only: false,
+        keeps_registers: false,
         may_sleep: false,
         supported_in: &[],
     };
@@ -159,6 +160,11 @@ impl Helper {
 
     pub(super) const fn calls_back(mut self) -> Helper {
         self.effects.callback = true;
+        self
+    }
+
+    pub(super) const fn keeps_registers(mut self) -> Helper {
+        self.effects.keeps_registers = true;
         self
     }
 

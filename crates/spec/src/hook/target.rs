@@ -186,6 +186,14 @@ impl Hook {
         }
     }
 
+    /// Whether the kernel skips a program of this hook that would interrupt itself on the same CPU.
+    pub fn runs_once(&self) -> bool {
+        /// `kprobe`, `tracepoint`, `perf_event`, `raw_tracepoint`.
+        const COUNTED: [u32; 4] = [KPROBE, 5, 7, 17];
+        COUNTED.contains(&self.prog_type)
+            || matches!(self.target, TargetKind::Tracepoint | TargetKind::Function)
+    }
+
     /// Whether only sleepable programs may be loaded for this hook.
     pub fn must_sleep(&self) -> bool {
         self.prog_type == SYSCALL

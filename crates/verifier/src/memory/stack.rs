@@ -38,7 +38,7 @@ impl Walk<'_> {
         let off = at.off + i64::from(base.off);
         self.check_alignment(base, Pointer::Stack { frame }, at.off, size)?;
         let span = self.stack_span(at.base, base, off, size, action.direction())?;
-        self.grow_stack(state, frame, span.min);
+        self.grow_stack(state, at.pc, frame, span.min);
         match action {
             Action::Load => self.note_read(at.pc, frame, span),
             Action::Update | Action::StoreReg(_) | Action::StoreImm(_) => self.note_filled(frame, span),
@@ -124,11 +124,12 @@ impl Walk<'_> {
     }
 
     /// Makes the bytes exist and notes how deep the function's stack gets.
-    fn grow_stack(&mut self, state: &mut State, frame: u8, off: i64) {
+    fn grow_stack(&mut self, state: &mut State, pc: Pc, frame: u8, off: i64) {
         let frame = &mut state.frames[usize::from(frame)];
         frame.stack.grow(off);
         let depth = &mut self.stack_depths[frame.function];
         *depth = (*depth).max((-off).max(0) as u32);
+        self.spills.touched(frame.function, off, pc);
     }
 
     fn load_from_stack(&mut self, state: &mut State, frame: u8, span: Span, size: Size) -> Check<Value> {
@@ -289,7 +290,7 @@ impl Walk<'_> {
     ) -> Check {
         let direction = touch.direction();
         let span = self.stack_span(reg, base, i64::from(base.off), size, direction)?;
-        self.grow_stack(state, frame, span.min);
+        self.grow_stack(state, pc, frame, span.min);
         if touch != MemoryUse::Fills || !span.fixed {
             self.note_read(pc, frame, span);
         }
