@@ -4,7 +4,8 @@
 //! What is expected stands in the comments at the head of the text, or of the C file beside the object
 //! ([`expect`](mod@expect)); programs without such a header are products and must be accepted. Belay is held to it on every
 //! machine; where the running kernel can be asked, the expectation itself is held to the kernel. Where Belay falls short is
-//! listed in [`gaps`], and a gap that closes must leave the list.
+//! listed in [`gaps`], and a gap that closes must leave the list. On the release that the words are of, both must walk
+//! equally many instructions, too.
 //!
 //! `BLESS=1` rewrites the expectations of texts after the running kernel (verdict, last line of its log) and Belay (code).
 //! `BELAY_REQUIRE=kernel` makes a kernel that cannot be asked a failure.
@@ -23,7 +24,7 @@ use belay_spec::Release;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use expect::Expectation;
-use judge::Answer;
+use judge::{Answer, Counts};
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -121,17 +122,34 @@ fn trials_of(path: &Path, kernel: Option<&Kernel>, bless: bool) -> Vec<Trial> {
         .enumerate()
         .map(|(index, name)| {
             let (object, expected, path) = (Arc::clone(&object), expected.clone(), path.to_path_buf());
-            Trial::test(format!("{shown}::{name}"), move || {
+            let title = format!("{shown}::{name}");
+            let shown = shown.clone();
+            Trial::test(title, move || {
                 let program = object.programs.get(index).ok_or("the program is gone")?;
-                let belay = judge::belay(&object, program);
-                let linux = live.then(|| judge::kernel(&object, program));
+                let (belay, ours) = judge::belay(&object, program);
+                let (linux, theirs) = match live.then(|| judge::kernel(&object, program)) {
+                    Some((linux, theirs)) => (Some(linux), theirs.filter(|_| measured)),
+                    None => (None, None),
+                };
                 if bless && path.extension().is_some_and(|e| e == "s") {
                     return expect::bless(&path, linux.as_ref(), &belay);
                 }
-                compare(&expected, &belay, linux.as_ref(), measured, gap)
+                compare(&expected, &belay, linux.as_ref(), measured, gap)?;
+                if gap.is_some() { Ok(()) } else { compare_counts(&shown, ours, theirs) }
             })
         })
         .collect()
+}
+
+/// Belay walks the very instructions that Linux walks, and keeps as many states: where that ends, one of them stops
+/// a path that the other walks on.
+fn compare_counts(file: &str, ours: Counts, linux: Option<Counts>) -> Result<(), Failed> {
+    let Some(linux) = linux else { return Ok(()) };
+    match (ours == linux, gaps::counts_differ(file)) {
+        (true, false) | (false, true) => Ok(()),
+        (false, false) => Err(format!("{ours:?} instructions and states, the kernel {linux:?}").into()),
+        (true, true) => Err("walked as the kernel walks it: take it from `OTHER_COUNTS`".into()),
+    }
 }
 
 /// All disagreements at once. The kernel's words are compared only on the release that they were written down from; they
