@@ -23,7 +23,7 @@ pub(super) static HELPERS: &[Helper] = &[
     h(  5, "bpf_ktime_get_ns",              &[],                                               INT),
     h(  6, "bpf_trace_printk",              &[IN, SIZE],                                       INT).gpl(),
     h(  7, "bpf_get_prandom_u32",           &[],                                               INT),
-    h(  8, "bpf_get_smp_processor_id",      &[],                                               INT).keeps_registers(),
+    h(  8, "bpf_get_smp_processor_id",      &[],                                               PROCESSOR).keeps_registers(),
     h(  9, "bpf_skb_store_bytes",           &[CTX, ANY, IN, SIZE, ANY],                        INT).moves_packet(),
     h( 10, "bpf_l3_csum_replace",           &[CTX, ANY, ANY, ANY, ANY],                        INT).moves_packet(),
     h( 11, "bpf_l4_csum_replace",           &[CTX, ANY, ANY, ANY, ANY],                        INT).moves_packet(),

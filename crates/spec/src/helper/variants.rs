@@ -56,6 +56,9 @@ static VARIANTS: &[Variant] = &[
     v(ALL, V6_1,  V6_12, h(149, "bpf_snprintf_btf",          &[IN, SIZE, IN, SIZE, ANY],                   INT)),
     v(ALL, V6_1,  V6_12, h(165, "bpf_snprintf",              &[IN_OR_NULL, SIZE0, STR, IN_OR_NULL, SIZE0], INT).gpl().formats()),
 
+    // 6.1 does not bound it.
+    v(ALL, V6_1,  V6_1,  h(  8, "bpf_get_smp_processor_id",  &[],                                          INT)),
+
     // 6.1 refuses what is empty or NULL.
     v(ALL, V6_1,  V6_1,  h( 84, "bpf_sk_lookup_tcp",         &[CTX, IN, SIZE, ANY, ANY],                   sock_or_null(Sock)).packet().acquires(Socket)),
     v(ALL, V6_1,  V6_1,  h( 85, "bpf_sk_lookup_udp",         &[CTX, IN, SIZE, ANY, ANY],                   sock_or_null(Sock)).packet().acquires(Socket)),
