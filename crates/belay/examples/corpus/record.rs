@@ -179,6 +179,8 @@ pub(crate) fn kernel_verdict(object: &Object, program: &str) -> Linux {
             let reason = match rejected.reason() {
                 // Some machines forbid whole program types; that is no verdict on the program.
                 "" if rejected.errno.0 == EPERM => return unjudged(rejected.errno.to_string()),
+                // Nor that the kernel has a variable's type but not its address, for want of `CONFIG_KALLSYMS_ALL`.
+                reason if reason.starts_with(NO_ADDRESS) => return unjudged(reason.to_string()),
                 "" => rejected.errno.to_string(),
                 reason => reason.to_string(),
             };
@@ -188,3 +190,4 @@ pub(crate) fn kernel_verdict(object: &Object, program: &str) -> Linux {
 }
 
 const EPERM: i32 = 1;
+const NO_ADDRESS: &str = "ldimm64 failed to find the address for kernel symbol";
