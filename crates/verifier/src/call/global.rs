@@ -1,31 +1,21 @@
 //! Global functions: verified once on their own, for any arguments of their types; a call only checks the arguments.
 //!
-//! What a parameter may be stands in the object's BTF, as clang wrote it. Tagged parameters (`__arg_ctx` and the like)
-//! and dynptrs are not modelled.
+//! What a parameter may be says [`super::parameter`].
 
 use belay_isa::{CallTarget, Insn, Pc, Reg};
-use belay_object::btf::{Btf, Kind, Linkage, TypeId};
-use belay_spec::{Helper, TargetKind};
+use belay_spec::Helper;
 
 use crate::fault::{Check, Fault, Forbidden, Stop};
 use crate::memory::MemoryUse;
+use crate::object::{Flags, Object, ObjectType};
 use crate::scalar::Scalar;
 use crate::state::{Frame, State};
 use crate::value::{Memory, Pointer, Value};
 use crate::walk::Walk;
 
+use super::object::takes_object;
+use super::parameter::Parameter;
 use super::{ARGUMENTS, Arguments, scratch_caller_saved};
-
-/// What a parameter of a global function takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Parameter {
-    /// A number.
-    Number,
-    /// The context.
-    Context,
-    /// Memory of this size, or NULL.
-    Memory(u32),
-}
 
 impl Walk<'_> {
     /// A call of a global function: the arguments must be what its types say; the result is any number.
@@ -55,8 +45,15 @@ impl Walk<'_> {
             frame.regs[reg] = match parameter {
                 Parameter::Number => Value::unknown(),
                 Parameter::Context => Value::pointer(Pointer::Context),
-                Parameter::Memory(size) => {
-                    Value::pointer(Pointer::Memory(Memory::of(size))).maybe(self.fresh_id())
+                Parameter::Memory { size, nullable } => {
+                    let memory = Value::pointer(Pointer::Memory(Memory::of(size)));
+                    if nullable { memory.maybe(self.fresh_id()) } else { memory }
+                }
+                Parameter::Object { ty, trusted, nullable } => {
+                    let flags = if trusted { Flags::TRUSTED } else { Flags::UNTRUSTED };
+                    let ty = ObjectType::Kernel(ty);
+                    let object = Value::pointer(Pointer::Object(Object { ty, flags }));
+                    if nullable { object.maybe(self.fresh_id()) } else { object }
                 }
             };
         }
@@ -71,8 +68,27 @@ impl Walk<'_> {
             Parameter::Context => {
                 value.as_pointer() == Some(Pointer::Context) && self.constant_offset(reg, &value).is_ok()
             }
-            Parameter::Memory(_) if value.is_null() => true,
-            Parameter::Memory(size) => {
+            // Anything may be passed where nothing is relied on.
+            Parameter::Object { trusted: false, .. } => true,
+            Parameter::Object { ty, nullable, .. } => {
+                if value.nullable && !nullable {
+                    return Ok(false);
+                }
+                match value.as_pointer() {
+                    Some(Pointer::Object(object)) if takes_object(object) => {
+                        let wanted = self.kernel_types().name(ty);
+                        self.check_object_type(reg, &value, object, wanted).is_ok()
+                            && self.known_offset(reg, &value).is_ok()
+                    }
+                    _ => value.is_null() && nullable,
+                }
+            }
+            Parameter::Memory { nullable: false, .. } if value.is_null() => {
+                return Err(Stop::unsupported("NULL for a parameter that must not be NULL"));
+            }
+            Parameter::Memory { nullable: false, .. } if value.nullable => false,
+            Parameter::Memory { .. } if value.is_null() => true,
+            Parameter::Memory { size, .. } => {
                 let told = Arguments { pc, ..Arguments::default() };
                 let value = Value { nullable: false, ..value };
                 let both = [MemoryUse::Reads, MemoryUse::Changes];
@@ -86,78 +102,6 @@ impl Walk<'_> {
                 }
             }
         })
-    }
-
-    /// What the function takes, by its type.
-    fn parameters(&self, index: usize) -> Check<Vec<Parameter>> {
-        let function = &self.layout.functions[index];
-        let unknown = || Stop::unsupported(format!("the type of the global function `{}`", function.name));
-        let (btf, func) = self.btf.zip(function.btf_func).ok_or_else(unknown)?;
-        let Kind::Func { proto, linkage: Linkage::Global } = btf.get(func).kind else {
-            return Err(unknown());
-        };
-        let Kind::FuncProto { ret, params } = btf.get(proto).kind else { return Err(unknown()) };
-        if has_tags(btf, func) {
-            return Err(Stop::unsupported(format!("tagged parameters of `{}`", function.name)));
-        }
-        let refuse = |kernel: String| Err(Fault::Program { kernel }.into());
-        let name = &function.name;
-        if !is_number(btf, ret) {
-            return refuse(format!(
-                "Global function {name}() doesn't return scalar. Only those are supported."
-            ));
-        }
-        let mut parameters = Vec::new();
-        for param in params.iter() {
-            parameters.push(match btf.strip(param.ty).kind {
-                Kind::Ptr(target) => {
-                    let pointee = btf.strip(target);
-                    if !pointee.name.is_empty() && pointee.name == self.hook.context.name {
-                        Parameter::Context
-                    } else if self.is_tracing() {
-                        return Err(Stop::unsupported(format!(
-                            "pointer parameters of `{name}` at a tracing hook"
-                        )));
-                    } else if pointee.name == "bpf_dynptr" {
-                        return Err(Stop::unsupported(format!("dynptr parameters (`{name}`)")));
-                    } else {
-                        let size = btf.size_of(target).filter(|size| *size > 0);
-                        match size {
-                            Some(size) => Parameter::Memory(size),
-                            None => {
-                                return refuse(format!(
-                                    "arg#{} reference type('UNKNOWN {}') size cannot be determined",
-                                    parameters.len(),
-                                    pointee.name
-                                ));
-                            }
-                        }
-                    }
-                }
-                _ if is_number(btf, param.ty) => Parameter::Number,
-                _ => return Err(unknown()),
-            });
-        }
-        if parameters.len() > ARGUMENTS.len() {
-            return refuse(format!(
-                "Global function {name}() with {} > 5 args. Buggy compiler.",
-                parameters.len()
-            ));
-        }
-        Ok(parameters)
-    }
-
-    /// Whether the hook's context goes by several types: a plain pointer may be one of them.
-    fn is_tracing(&self) -> bool {
-        const TRACING: [&str; 6] = [
-            "kprobe",
-            "kprobe/session",
-            "tracepoint",
-            "perf_event",
-            "raw_tracepoint",
-            "raw_tracepoint_writable",
-        ];
-        TRACING.contains(&self.hook.name) || self.hook.target_kind() != TargetKind::None
     }
 
     /// Whether the function, or one that it calls, has a helper that may move the packet. A tail call counts, too.
@@ -184,13 +128,4 @@ impl Walk<'_> {
         }
         false
     }
-}
-
-fn is_number(btf: &Btf, id: TypeId) -> bool {
-    matches!(btf.strip(id).kind, Kind::Int { .. } | Kind::Enum { .. })
-}
-
-/// Whether the function, or a parameter of it, is tagged (`__attribute__((btf_decl_tag))`).
-fn has_tags(btf: &Btf, func: TypeId) -> bool {
-    btf.ids().any(|id| matches!(btf.get(id).kind, Kind::DeclTag { ty, .. } if ty == func))
 }

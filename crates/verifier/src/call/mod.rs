@@ -9,6 +9,7 @@ mod global;
 mod kfunc;
 mod local;
 mod object;
+mod parameter;
 mod result;
 mod string;
 

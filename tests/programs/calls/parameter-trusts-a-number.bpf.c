@@ -1,0 +1,24 @@
+// expect: reject C0403
+// linux 6.18: Caller passes invalid args into func#1 ('flags')
+// ... which a number is not.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#define __tagged(tag) __attribute__((btf_decl_tag("arg:" tag)))
+
+struct task_struct {
+	int flags;
+} __attribute__((preserve_access_index));
+
+__noinline __weak int flags(struct task_struct *task __tagged("trusted"))
+{
+	return task->flags;
+}
+
+SEC("raw_tp/sys_enter")
+int example(void *ctx)
+{
+	(void)ctx;
+	return flags((void *)bpf_get_current_task());
+}
+
+char _license[] SEC("license") = "GPL";
