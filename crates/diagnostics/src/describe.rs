@@ -227,6 +227,9 @@ impl Case<'_> {
                     format!("a tail call that is taken never comes back: {end} would stay held"),
                 );
             }
+            Leave::Throw => {
+                self.call_label(pc, format!("ends the program from here: {end} would stay held"));
+            }
             Leave::PacketLoad => {
                 self.labels.primary(
                     pc,
@@ -251,6 +254,7 @@ impl Case<'_> {
             (Leave::Exit, false) if decisive.is_some() => format!("{object} is not released on one path"),
             (Leave::Exit, false) => format!("{object} is never released"),
             (Leave::TailCall, _) => format!("tail call while the {object} is held"),
+            (Leave::Throw, _) => format!("exception thrown while the {object} is held"),
             (Leave::PacketLoad, _) => format!("legacy packet load while the {object} is held"),
         }
     }
@@ -334,6 +338,7 @@ impl Case<'_> {
                 format!("call {call} before the variable receives another value")
             }
             (Leave::TailCall, _) => format!("call {call} before the tail call"),
+            (Leave::Throw, _) => format!("call {call} before the exception is thrown"),
             (Leave::PacketLoad, _) => {
                 format!("call {call} before the load, or load packet bytes with `bpf_skb_load_bytes`")
             }

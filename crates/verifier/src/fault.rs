@@ -28,6 +28,8 @@ pub enum Leave {
     TailCall,
     /// `LD_ABS` or `LD_IND`.
     PacketLoad,
+    /// `bpf_throw`.
+    Throw,
 }
 
 impl std::fmt::Display for Leave {
@@ -36,6 +38,7 @@ impl std::fmt::Display for Leave {
             Leave::Exit => "BPF_EXIT instruction in main prog",
             Leave::TailCall => "tail_call",
             Leave::PacketLoad => "BPF_LD_[ABS|IND]",
+            Leave::Throw => "bpf_throw",
         })
     }
 }
@@ -336,6 +339,13 @@ pub enum Fault {
     #[error("at the time of BPF_LD_ABS|IND R6 != pointer to skb")]
     PacketLoadContext,
 
+    /// `bpf_throw` in a function that something calls back: nothing could unwind it.
+    #[error("bpf_throw kfunc (insn {pc}) cannot be called from callback subprog {function}")]
+    ThrowInCallback { pc: Pc, function: usize },
+    /// The function that catches exceptions is called.
+    #[error("insn {pc} cannot call exception cb directly")]
+    ExceptionCallbackCalled { pc: Pc },
+
     // -- the program as a whole ------------------------------------------------------------------------------
     /// An instruction that does not decode.
     #[error("{kernel}")]
@@ -365,11 +375,11 @@ pub enum Fault {
     #[error("The sequence of {pending} jumps is too complex.")]
     TooManyBranches { pending: usize },
     /// The value returned is out of the hook's range.
-    #[error("At {at} the register R0 has {kernel} should have been in [{min}, {max}]")]
-    ReturnRange { at: &'static str, kernel: String, min: i32, max: i32 },
+    #[error("At {at} the register R{} has {kernel} should have been in [{min}, {max}]", reg.number())]
+    ReturnRange { reg: Reg, at: &'static str, kernel: String, min: i32, max: i32 },
     /// What is returned is no number.
-    #[error("At {at} the register R0 is not a known value ({found})")]
-    ReturnPointer { at: &'static str, found: String },
+    #[error("At {at} the register R{} is not a known value ({found})", reg.number())]
+    ReturnPointer { reg: Reg, at: &'static str, found: String },
     /// The program misses what its hook or maps demand.
     #[error("{kernel}")]
     Program { kernel: String },
@@ -408,6 +418,7 @@ impl Fault {
             Fault::Leak { leave: Leave::Exit, .. } => "S0101",
             Fault::Leak { leave: Leave::TailCall, .. } => "S0108",
             Fault::Leak { leave: Leave::PacketLoad, .. } => "S0109",
+            Fault::Leak { leave: Leave::Throw, .. } => "S0120",
             Fault::DoubleRelease { .. } => "S0103",
             Fault::MaybeNullArgument { .. } | Fault::MaybeNullAccess { .. } => "S0104",
             Fault::UseAfter { ghost: Ghost::View(_), .. } => "S0106",
@@ -473,6 +484,7 @@ impl Fault {
             Fault::MapKind { .. } => "C0405",
             Fault::CallDepth { .. } | Fault::StackTotal { .. } | Fault::TailCallStack { .. } => "C0406",
             Fault::PacketLoadHook | Fault::PacketLoadContext => "C0408",
+            Fault::ThrowInCallback { .. } | Fault::ExceptionCallbackCalled { .. } => "C0420",
 
             Fault::Decode { .. } | Fault::Empty => "F0501",
             Fault::JumpRange { .. } | Fault::JumpMiddle { .. } => "F0502",

@@ -22,6 +22,7 @@ mod alu;
 mod branch;
 mod call;
 mod early_exit;
+mod exceptions;
 mod explore;
 mod fastcall;
 mod fault;

@@ -11,6 +11,7 @@ use belay_spec::Release;
 
 use crate::admission::Candidate;
 use crate::early_exit::check_early_ends;
+use crate::exceptions::check_exceptions;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
 use crate::layout::{KfuncShapes, Layout};
@@ -139,10 +140,11 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
     if let Err(stop) = candidate.check(options.kernel.release()) {
         return (without_path(stop), nothing);
     }
-    let shape = Layout::of(program, KfuncShapes::of(&object.externs, kernel)).and_then(|layout| {
-        check_early_ends(program, &layout, object.btf.as_deref())?;
-        Ok(layout)
-    });
+    let shape = Layout::of(program, object.btf.as_deref(), KfuncShapes::of(&object.externs, kernel))
+        .and_then(|layout| {
+            check_early_ends(program, &layout, object.btf.as_deref())?;
+            Ok(layout)
+        });
     let layout = match shape {
         Ok(layout) => layout,
         Err(stop) => return (without_path(stop), nothing),
@@ -200,6 +202,7 @@ fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, 
     let at = |pc, stop| Failure { stop, pc, decisions: Vec::new(), steps: 0 };
     walk.check_variables().map_err(|(pc, stop)| (0, at(pc, stop)))?;
     walk.check_kfunc_calls().map_err(|(pc, stop)| (0, at(pc, stop)))?;
+    walk.globals_called.extend(walk.layout.exception_callback);
     let mut walked = BTreeSet::new();
     let mut next = Some(0);
     while let Some(function) = next {
@@ -209,6 +212,7 @@ fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, 
         walked.insert(function);
         next = walk.globals_called.difference(&walked).next().copied();
     }
+    check_exceptions(walk).map_err(|(pc, stop)| (0, at(pc, stop)))?;
     check_stack_depth(walk).map_err(|stop| (0, at(Pc(0), stop)))
 }
 

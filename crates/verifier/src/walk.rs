@@ -84,6 +84,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) plain_loops: BTreeMap<Pc, bool>,
     /// Global functions that some path calls.
     pub(crate) globals_called: BTreeSet<usize>,
+    /// Functions that something calls back.
+    pub(crate) called_back: BTreeSet<usize>,
     /// Functions that make tail calls.
     pub(crate) tail_callers: BTreeSet<usize>,
     next_id: Id,
@@ -111,6 +113,7 @@ impl<'p> Walk<'p> {
             notes: Notes::default(),
             plain_loops: BTreeMap::new(),
             globals_called: BTreeSet::new(),
+            called_back: BTreeSet::new(),
             tail_callers: BTreeSet::new(),
             next_id: 0,
             subject,
@@ -272,7 +275,7 @@ impl<'p> Walk<'p> {
             Insn::Exit if state.depth() > 0 => return self.return_to_caller(state).map(Next::Goto),
             Insn::Exit => {
                 self.check_nothing_held(state, Leave::Exit)?;
-                self.check_return(state)?;
+                self.check_return(state, Reg::R0)?;
                 return Ok(Next::End);
             }
             Insn::Call(CallTarget::Kfunc { id, btf }) => return self.call_kfunc(state, pc, id, btf),
@@ -379,35 +382,42 @@ impl<'p> Walk<'p> {
     }
 
     /// What the program hands back must be what its hook understands.
-    fn check_return(&mut self, state: &State) -> Check {
+    pub(crate) fn check_return(&mut self, state: &State, reg: Reg) -> Check {
         let returns = self.hook.return_range_at(self.release, self.target);
         let returns = returns.ok_or_else(|| Stop::unsupported(format!("what `{}` returns", self.target)))?;
-        let entry = state.frame().function == 0;
+        let function = state.frame().function;
+        let entry = function == 0 || self.layout.exception_callback == Some(function);
         if returns == ReturnRange::Unread && entry {
             return Ok(());
         }
-        let result = self.readable(state, Reg::R0)?;
+        let result = self.readable(state, reg)?;
         if !entry {
             // A global function, verified on its own: any number.
             let found = result.type_name();
             return if result.is_scalar() {
                 Ok(())
             } else {
-                Err(Fault::ReturnPointer { at: "subprogram exit", found }.into())
+                Err(Fault::ReturnPointer { reg, at: "subprogram exit", found }.into())
             };
         }
         if returns != ReturnRange::Any && !result.is_scalar() {
-            return Err(Fault::ReturnPointer { at: "program exit", found: result.type_name() }.into());
+            return Err(Fault::ReturnPointer { reg, at: "program exit", found: result.type_name() }.into());
         }
         let result = *result;
         if returns != ReturnRange::Any {
-            self.relies_on(state, Reg::R0);
+            self.relies_on(state, reg);
         }
-        self.check_range("program exit", &result, returns)
+        self.check_range("program exit", reg, &result, returns)
     }
 
     /// A number handed back must lie within the range.
-    pub(crate) fn check_range(&self, at: &'static str, result: &Value, returns: ReturnRange) -> Check {
+    pub(crate) fn check_range(
+        &self,
+        at: &'static str,
+        reg: Reg,
+        result: &Value,
+        returns: ReturnRange,
+    ) -> Check {
         let ReturnRange::Within(min, max) = returns else { return Ok(()) };
         let (smin, smax) = (result.scalar.smin(), result.scalar.smax());
         if smin >= i64::from(min) && smax <= i64::from(max) {
@@ -419,7 +429,7 @@ impl<'p> Walk<'p> {
             (false, true) => format!("smin={smin}"),
             (false, false) => format!("smin={smin} smax={smax}"),
         };
-        Err(Fault::ReturnRange { at, kernel, min, max }.into())
+        Err(Fault::ReturnRange { reg, at, kernel, min, max }.into())
     }
 }
 

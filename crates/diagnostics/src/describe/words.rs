@@ -525,6 +525,18 @@ impl Case<'_> {
                     Some("the kernel's line below says what is missing"),
                 )
             }
+            Fault::ThrowInCallback { pc, .. } => self.say(
+                *pc,
+                "thrown here",
+                "an exception is thrown from a function that is called back".into(),
+                Some("return a value from the callback and throw where it was called"),
+            ),
+            Fault::ExceptionCallbackCalled { pc } => self.say(
+                *pc,
+                "called here",
+                "the function that catches exceptions is called".into(),
+                Some("only an exception may call it: put what is shared into a function of its own"),
+            ),
             Fault::Section { .. } => self.say(
                 pc,
                 "here",
@@ -592,7 +604,7 @@ impl Case<'_> {
                 let headline = format!("the callback returns a value outside [{min}, {max}]");
                 self.say(pc, &text, headline, Some("return 0 to go on, 1 to stop"))
             }
-            Fault::ReturnRange { at, min, max, kernel } => {
+            Fault::ReturnRange { at, min, max, kernel, .. } => {
                 let text = format!("`r0` has {kernel}");
                 self.say(
                     pc,

@@ -111,6 +111,21 @@ impl Btf {
         })
     }
 
+    /// The texts of the `btf_decl_tag` attributes of a type, with the member or parameter that each tags, or -1.
+    pub fn decl_tags(&self, of: TypeId) -> impl Iterator<Item = (i32, &str)> {
+        self.ids().filter_map(move |id| match self.get(id) {
+            Type { name, kind: Kind::DeclTag { ty, component }, .. } if ty == of => Some((component, name)),
+            _ => None,
+        })
+    }
+
+    /// The functions that a program names for its exceptions (`__exception_cb(name)`); the kernel takes one at most.
+    pub fn exception_callbacks(&self, program: TypeId) -> impl Iterator<Item = &str> {
+        self.decl_tags(program).filter_map(|(component, text)| {
+            text.strip_prefix("exception_callback:").filter(|_| component == -1)
+        })
+    }
+
     /// The name of a type; empty if it has none.
     pub fn name(&self, id: TypeId) -> &str {
         // Without the rest of the record: an index of all names asks for each.

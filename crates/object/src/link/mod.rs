@@ -190,10 +190,28 @@ impl<'a> Linker<'a> {
     /// Walks the code from the entry and gives every function that it reaches its place.
     fn place(&mut self, entry: usize) -> Result<Layout, Fault> {
         let mut layout = Layout::default();
+        self.place_with_callees(&mut layout, entry)?;
+        // Nothing calls the function that catches exceptions.
+        if let Some(catches) = self.exception_callback(entry).filter(|f| !layout.starts.contains_key(f)) {
+            self.place_with_callees(&mut layout, catches)?;
+        }
+        self.budget = self.budget.checked_sub(layout.len).ok_or_else(too_large)?;
+        Ok(layout)
+    }
+
+    /// The function that the entry names for its exceptions.
+    fn exception_callback(&self, entry: usize) -> Option<usize> {
+        let (function, btf) = (self.functions.get(entry)?, self.btf?);
+        let program = subprogram(self.elf, self.btf, self.ext, function, Pc(0)).btf_func?;
+        let name = btf.exception_callbacks(program).next()?;
+        self.functions.iter().position(|function| function.name == name && !function.local)
+    }
+
+    fn place_with_callees(&mut self, layout: &mut Layout, root: usize) -> Result<(), Fault> {
         // Functions being walked, each with the next of its calls to look at. A stack of our own: hostile objects nest
         // calls deeper than the machine's.
-        let mut walk = vec![(entry, 0)];
-        layout.push(entry, self.body(entry)?.slots.len());
+        let mut walk = vec![(root, 0)];
+        layout.push(root, self.body(root)?.slots.len());
         while let Some((function, next)) = walk.pop() {
             let Some(call) = self.body(function)?.calls.get(next).copied() else { continue };
             walk.push((function, next + 1));
@@ -210,8 +228,7 @@ impl<'a> Linker<'a> {
                 ));
             }
         }
-        self.budget = self.budget.checked_sub(layout.len).ok_or_else(too_large)?;
-        Ok(layout)
+        Ok(())
     }
 }
 

@@ -43,6 +43,7 @@ impl Walk<'_> {
         if state.frames.len() >= MAX_FRAMES {
             return Err(Fault::CallDepth { frames: MAX_FRAMES + 1, walked: true }.into());
         }
+        self.called_back.insert(function);
         let mut inside = Box::new(state.clone());
         inside.frame_mut().callbacks_made = made + 1;
         inside.callback_turns += 1;
@@ -92,6 +93,6 @@ impl Walk<'_> {
             return Err(Fault::Program { kernel: "R0 not a scalar value".into() }.into());
         }
         self.relies_on(state, belay_isa::Reg::R0);
-        self.check_range("callback return", result, returns)
+        self.check_range("callback return", belay_isa::Reg::R0, result, returns)
     }
 }

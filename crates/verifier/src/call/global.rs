@@ -41,7 +41,12 @@ impl Walk<'_> {
     /// The state in which a global function is verified on its own.
     pub(crate) fn global_entry(&mut self, index: usize) -> Check<State> {
         let mut frame = Frame::new(index, None, 0);
-        for (reg, parameter) in ARGUMENTS.into_iter().zip(self.parameters(index)?) {
+        let parameters = self.parameters(index)?;
+        if self.layout.exception_callback == Some(index) && parameters != [Parameter::Number] {
+            let kernel = "exception cb only supports single integer argument".to_string();
+            return Err(Fault::Program { kernel }.into());
+        }
+        for (reg, parameter) in ARGUMENTS.into_iter().zip(parameters) {
             frame.regs[reg] = match parameter {
                 Parameter::Number => Value::unknown(),
                 Parameter::Context => Value::pointer(Pointer::Context),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot, decode};
 use belay_object::Program;
-use belay_object::btf::TypeId;
+use belay_object::btf::{Btf, TypeId};
 
 use crate::fault::{Check, Fault, Stop};
 use points::Point;
@@ -51,23 +51,22 @@ pub(crate) struct Layout {
     points: Vec<Point>,
     cycles: Vec<Option<CycleId>>,
     kfuncs: KfuncShapes,
+    /// The function that catches the program's exceptions, by index.
+    pub(crate) exception_callback: Option<usize>,
     live: Vec<RegSet>,
 }
 
 impl Layout {
     /// Decodes the program and checks its shape.
-    pub(crate) fn of(program: &Program, kfuncs: KfuncShapes) -> Check<Layout> {
+    pub(crate) fn of(program: &Program, btf: Option<&Btf>, kfuncs: KfuncShapes) -> Check<Layout> {
         let Decoded { insns, faults } = decode_all(&program.slots)?;
-        let functions = functions(program, &insns)?;
-        let mut layout = Layout {
-            points: Vec::new(),
-            cycles: Vec::new(),
-            live: Vec::new(),
-            insns,
-            faults,
-            functions,
-            kfuncs,
-        };
+        let catches = exception_callback(program, btf)?;
+        let functions = functions(program, &insns, catches)?;
+        let exception_callback =
+            catches.and_then(|pc| functions.binary_search_by_key(&pc.0, |function| function.start).ok());
+        let (points, cycles, live) = (Vec::new(), Vec::new(), Vec::new());
+        let mut layout =
+            Layout { insns, faults, functions, points, cycles, kfuncs, exception_callback, live };
         layout.check_jumps()?;
         layout.check_reached()?;
         layout.points = points::points(&layout);
@@ -169,7 +168,8 @@ impl Layout {
 
     fn check_reached(&self) -> Check {
         let mut reached = vec![false; self.insns.len()];
-        let mut pending = vec![Pc(0)];
+        let catches = self.exception_callback.map(|index| Pc(self.functions[index].start));
+        let mut pending: Vec<Pc> = [Some(Pc(0)), catches].into_iter().flatten().collect();
         while let Some(pc) = pending.pop() {
             let Some(insn) = self.insn(pc) else { continue };
             if std::mem::replace(&mut reached[pc.index()], true) {
@@ -190,6 +190,22 @@ impl Layout {
             .then(|| Pc(pc.0 + insn.slots()));
         let target = jump_target(pc, insn).map(|to| Pc(to as u32));
         next.into_iter().chain(target)
+    }
+}
+
+/// The start of the function that the entry names for its exceptions; it is verified on its own, though nothing calls it.
+fn exception_callback(program: &Program, btf: Option<&Btf>) -> Check<Option<Pc>> {
+    let entry = program.subprograms.first().and_then(|entry| entry.btf_func);
+    let Some((btf, entry)) = btf.zip(entry) else { return Ok(None) };
+    let mut named = btf.exception_callbacks(entry);
+    let Some(name) = named.next() else { return Ok(None) };
+    if named.next().is_some() {
+        let kernel = "multiple exception callback tags for main subprog".to_string();
+        return Err(Fault::Program { kernel }.into());
+    }
+    match program.subprograms.iter().find(|function| function.name == name) {
+        Some(function) => Ok(Some(function.start)),
+        None => Err(Stop::unsupported(format!("`{name}`, which is to catch exceptions and is not there"))),
     }
 }
 
@@ -257,8 +273,9 @@ fn decode_all(slots: &[Slot]) -> Check<Decoded> {
 }
 
 /// Functions start at the entry and wherever a local call or a function's address points.
-fn functions(program: &Program, insns: &[Option<Insn>]) -> Check<Vec<Function>> {
+fn functions(program: &Program, insns: &[Option<Insn>], catches: Option<Pc>) -> Check<Vec<Function>> {
     let mut starts = vec![0];
+    starts.extend(catches.filter(|pc| pc.index() < insns.len()).map(|pc| pc.0));
     for (at, insn) in insns.iter().enumerate() {
         let pc = Pc(at as u32);
         let Some(to) = insn.as_ref().and_then(|insn| callee(pc, insn)) else { continue };

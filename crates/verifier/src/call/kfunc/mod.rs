@@ -17,7 +17,7 @@ use belay_isa::{Pc, Reg};
 use belay_object::btf::TypeId;
 use belay_spec::{KfuncFlags, KfuncRole, runs_under_lock};
 
-use crate::fault::{Check, Fault, Forbidden, Stop};
+use crate::fault::{Check, Fault, Forbidden, Leave, Stop};
 use crate::state::State;
 use crate::value::RefId;
 use crate::walk::{Next, Walk};
@@ -87,6 +87,7 @@ impl Walk<'_> {
                 return Err(Fault::KfuncNotAllowed { kernel }.into());
             }
             KfuncRole::CssTaskIterator => {}
+            KfuncRole::Throw => return self.throw(state),
             _ => return Err(callee.not_modelled()),
         }
         let result = self.kfunc_result(state, pc, &callee, &told)?;
@@ -109,6 +110,16 @@ impl Walk<'_> {
 }
 
 impl Walk<'_> {
+    /// `bpf_throw` ends the program from wherever it is: nothing may be held in any frame. What it is given is what the
+    /// program returns, unless the program has a function for that.
+    fn throw(&mut self, state: &State) -> Check<Next> {
+        if self.layout.exception_callback.is_none() {
+            self.check_return(state, Reg::R1)?;
+        }
+        self.check_nothing_held(state, Leave::Throw)?;
+        Ok(Next::End)
+    }
+
     /// Whether the tasks of a cgroup may be listed here: other hooks may hold the locks that this takes.
     fn may_list_tasks(&self) -> bool {
         const LSM: u32 = 29;
