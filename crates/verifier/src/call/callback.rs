@@ -7,7 +7,7 @@ use belay_isa::Pc;
 use belay_spec::{ArgKind, Callback, CallbackArg, Helper, ReturnRange};
 
 use crate::fault::{Check, Fault, Stop};
-use crate::object::DynptrSource;
+use crate::object::{DynptrSource, Flags};
 use crate::state::{Frame, MAX_FRAMES, State};
 use crate::value::{Pointer, Value};
 use crate::walk::Walk;
@@ -50,7 +50,7 @@ impl Walk<'_> {
         let mut frame = Frame::new(function, Some(pc), state.frames.len() as u8);
         frame.callback = Some(callback.returns);
         for (reg, arg) in ARGUMENTS.into_iter().zip(callback.args) {
-            frame.regs[reg] = self.callback_argument(helper, arg, told)?;
+            frame.regs[reg] = self.callback_argument(state, helper, arg, told)?;
         }
         inside.frames.push(frame);
         Ok(Some((entry, inside)))
@@ -67,7 +67,13 @@ impl Walk<'_> {
         }
     }
 
-    fn callback_argument(&mut self, helper: &Helper, arg: &CallbackArg, told: &Arguments) -> Check<Value> {
+    fn callback_argument(
+        &mut self,
+        state: &State,
+        helper: &Helper,
+        arg: &CallbackArg,
+        told: &Arguments,
+    ) -> Check<Value> {
         let map = told.map.unwrap_or_default();
         Ok(match arg {
             CallbackArg::Scalar => Value::unknown(),
@@ -78,8 +84,13 @@ impl Walk<'_> {
             CallbackArg::Dynptr => {
                 Value { id: self.fresh_id(), ..Value::pointer(Pointer::Dynptr(DynptrSource::Local)) }
             }
-            CallbackArg::Btf(_) => {
-                return Err(Stop::unsupported(format!("callbacks of `{}`", helper.name)));
+            // The object that the helper itself got, or else one of which no more is known than its type.
+            CallbackArg::Btf(name) => {
+                let got = helper.args.iter().position(|arg| arg.kind == ArgKind::Btf(name));
+                match got.and_then(|at| ARGUMENTS.get(at)) {
+                    Some(reg) => *state.reg(*reg),
+                    None => self.kernel_object(name, Flags::NONE)?,
+                }
             }
         })
     }
