@@ -10,8 +10,8 @@ use belay_verifier::{Options, Verdict, verify};
 use crate::generate::{HOOKS, MAPS};
 use crate::runs::{self, Runs};
 
-/// Belay must be done by then, with any program.
-const LIMIT: Duration = Duration::from_secs(20);
+/// Belay must be done by then with any program, on a machine that does other things, too.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the two say of one program.
 pub(crate) struct Opinions {
