@@ -6,9 +6,11 @@
 use belay_isa::{Pc, Reg};
 use belay_spec::Resource;
 
+use crate::call::end_of_lock;
 use crate::fault::{Check, Fault, Forbidden};
 use crate::map_fields::Fields;
-use crate::record::{Field, FieldKind};
+use crate::object::Flags;
+use crate::record::FieldKind;
 use crate::reference::{Holder, Lock, Reference};
 use crate::state::State;
 use crate::value::{Pointer, RefId, Value};
@@ -42,6 +44,7 @@ impl Walk<'_> {
             return refuse(format!("{name}_unlock cannot be out of order"));
         }
         state.references.release(held.id);
+        end_of_lock(state);
         Ok(())
     }
 
@@ -61,7 +64,7 @@ impl Walk<'_> {
     }
 
     /// An argument that must point to the one field of a kind in a map's value.
-    pub(crate) fn field_argument(&self, reg: Reg, value: &Value, wanted: &FieldKind) -> Check<&Field> {
+    pub(crate) fn field_argument(&self, reg: Reg, value: &Value, wanted: &FieldKind) -> Check {
         let (n, name) = (reg.number(), wanted.name());
         let refuse = |kernel: String| Err(Fault::FieldArgument { reg, field: name, kernel }.into());
         let Some(variable) = value.scalar.as_constant() else {
@@ -69,23 +72,36 @@ impl Walk<'_> {
                 format!("R{n} doesn't have constant offset. {name} has to be at the constant offset");
             return refuse(kernel);
         };
-        let Some(Pointer::MapValue(map)) = value.as_pointer() else {
-            return refuse(format!("local 'kptr' has no valid {name}"));
+        let (record, holder) = match value.as_pointer() {
+            Some(Pointer::MapValue(map)) => {
+                let (fields, holder) = (self.fields(map), format!("map '{}'", self.map(map)?.kernel_name));
+                if *fields == Fields::Untyped {
+                    return refuse(format!("{holder} has to have BTF in order to use {name}"));
+                }
+                (fields.record().clone(), holder)
+            }
+            Some(Pointer::Object(object)) => (self.record_of_object(object.ty)?, "local 'kptr'".to_owned()),
+            _ => return refuse(format!("local 'kptr' has no valid {name}")),
         };
-        let map_name = &self.map(map)?.name;
-        let fields = self.fields(map);
-        if *fields == Fields::Untyped {
-            return refuse(format!("map '{map_name}' has to have BTF in order to use {name}"));
-        }
         let same = |kind: &FieldKind| kind.name() == name;
-        let Some(field) = fields.record().find(same) else {
-            return refuse(format!("map '{map_name}' has no valid {name}"));
+        let Some(field) = record.find(same) else {
+            return refuse(format!("{holder} has no valid {name}"));
         };
         let off = i64::from(value.off).wrapping_add(variable as i64);
         if off != i64::from(field.off) {
             return refuse(format!("off {off} doesn't point to 'struct {name}' that is at {}", field.off));
         }
-        Ok(field)
+        Ok(())
+    }
+
+    /// Whether the lock beside that pointer's target is held.
+    pub(crate) fn holds_lock_of(&self, state: &State, value: &Value) -> bool {
+        let holder = match value.as_pointer() {
+            Some(Pointer::MapValue(map)) => Holder::Map(map),
+            _ => Holder::Object,
+        };
+        let wanted = Some(Lock { holder, id: value.id });
+        state.references.locks().any(|held| held.lock == wanted)
     }
 
     /// Refuses what may not happen while a lock is held.
@@ -102,6 +118,9 @@ impl Walk<'_> {
         match value.as_pointer() {
             Some(Pointer::MapValue(map)) => self.fields(map).record().has_lock(),
             Some(Pointer::Map(map)) => self.fields(map).record().runs_later(),
+            Some(Pointer::Object(object)) if object.flags.has(Flags::ALLOCATED) => {
+                self.record_of_object(object.ty).is_ok_and(|record| record.has_lock())
+            }
             _ => false,
         }
     }

@@ -24,6 +24,8 @@ use crate::state::State;
 use crate::value::{Ghost, Id, Kind, Pointer, RefId, Value};
 use crate::walk::Walk;
 
+pub(crate) use kfunc::end_of_lock;
+
 use dynptr::Dynptr;
 
 /// Registers of the arguments, in order.

@@ -60,7 +60,7 @@ impl Walk<'_> {
         let writes = direction == Direction::Write;
         let off = u32::try_from(off).unwrap_or(u32::MAX);
         if matches!(object.ty, ObjectType::Program(_)) || object.flags.has(Flags::ALLOCATED) {
-            return Err(Stop::unsupported("fields of objects that the program allocated"));
+            return self.local_object_access(reg, object, off, size, writes);
         }
         if writes {
             let writable = self.writable_structure().filter(|_| !object.flags.has(Flags::UNTRUSTED));
@@ -84,6 +84,37 @@ impl Walk<'_> {
     /// The structure that programs at this hook, or in this table, may write to.
     fn writable_structure(&self) -> Option<&'static Writable> {
         Writable::at(self.target.split_once('.').map_or(self.hook.name, |(table, _)| table))
+    }
+
+    /// An object of the program's own: numbers to read and write, but for what only calls may touch. A pointer that is
+    /// stored in it comes back as a number.
+    fn local_object_access(
+        &self,
+        reg: Reg,
+        object: Object,
+        off: u32,
+        size: u32,
+        writes: bool,
+    ) -> Check<Value> {
+        if writes && (!object.flags.has(Flags::ALLOCATED) || object.flags.has(Flags::UNTRUSTED)) {
+            return Err(Fault::ObjectReadOnly { reg, kernel: "only read is supported".into() }.into());
+        }
+        let record = self.record_of_object(object.ty)?;
+        let touched = record.fields().iter().find(|field| {
+            off < field.off.saturating_add(field.kind.size()) && field.off < off.saturating_add(size)
+        });
+        if let Some(field) = touched.filter(|_| object.flags.has(Flags::ALLOCATED)) {
+            let kernel = format!("direct access to {} is disallowed", field.kind.name());
+            return Err(Fault::ObjectField { reg, kernel }.into());
+        }
+        match field_at(self.types_of(object.ty)?, object.ty.id(), off, size, true) {
+            Err(kernel) => Err(Fault::ObjectField { reg, kernel }.into()),
+            Ok(_) if object.flags.has(Flags::ALLOCATED) => Ok(Value::unknown()),
+            Ok(Field::Number) => Ok(Value::unknown()),
+            Ok(Field::Pointer { .. }) => {
+                Err(Stop::unsupported("pointers in untrusted objects of the program's own"))
+            }
+        }
     }
 
     /// Whether the state is inside a read-side critical section of RCU: every program that cannot sleep is, and whoever

@@ -133,7 +133,7 @@ impl Walk<'_> {
                     format!("pointer in R{} isn't map pointer", at + 1),
                 ));
             }
-            PointerKind::Map | PointerKind::LocalObject | PointerKind::Object(_) => {
+            PointerKind::Map | PointerKind::Object(_) => {
                 self.kfunc_trust(callee, at, &value)?;
             }
             _ => {}
@@ -153,6 +153,12 @@ impl Walk<'_> {
                 told.reference = iterator.reference;
                 told.iterator = Some(iterator);
             }
+            PointerKind::LocalObject => self.local_object_argument(callee, at, &value)?,
+            PointerKind::RefcountedObject => self.refcounted_argument(callee, at, &value, told)?,
+            PointerKind::ListHead => self.root_argument(state, callee, at, false, told)?,
+            PointerKind::TreeRoot => self.root_argument(state, callee, at, true, told)?,
+            PointerKind::ListNode => self.node_argument(state, callee, at, false, told)?,
+            PointerKind::TreeNode => self.node_argument(state, callee, at, true, told)?,
             PointerKind::Callback => match value.as_pointer() {
                 Some(Pointer::Function(entry)) => told.callback = Some(Pc(entry)),
                 _ => {

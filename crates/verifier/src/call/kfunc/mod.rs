@@ -6,6 +6,7 @@
 mod argument;
 mod callee;
 mod dynptr;
+mod graph;
 mod interrupts;
 mod iterator;
 mod kind;
@@ -18,13 +19,16 @@ use belay_object::btf::TypeId;
 use belay_spec::{KfuncFlags, KfuncRole, runs_under_lock};
 
 use crate::fault::{Check, Fault, Forbidden, Leave, Stop};
+use crate::object::Object;
+use crate::record::Root;
 use crate::state::State;
 use crate::value::RefId;
 use crate::walk::{Next, Walk};
 
 use super::dynptr::Dynptr;
-use super::{release, scratch_caller_saved};
+use super::{ARGUMENTS, release, scratch_caller_saved};
 use callee::Callee;
+pub(crate) use graph::end_of_lock;
 use iterator::Iterator;
 
 /// What the arguments of one call told.
@@ -44,6 +48,13 @@ struct Told {
     dynptr: Option<Dynptr>,
     /// The context as the kernel's own structure.
     kernel_context: Option<TypeId>,
+    /// The list or tree that the call works on.
+    root: Option<Root>,
+    /// The object whose type the result has, and whether the program owned it.
+    object: Option<Object>,
+    owned: bool,
+    /// The reference of the object that goes into the list or tree.
+    inserted: Option<RefId>,
     /// The iterator that the call works on.
     iterator: Option<Iterator>,
 }
@@ -80,6 +91,14 @@ impl Walk<'_> {
             | KfuncRole::NumberIterator
             | KfuncRole::IrqSave
             | KfuncRole::IrqRestore
+            | KfuncRole::ObjectNew { .. }
+            | KfuncRole::ObjectDrop { .. }
+            | KfuncRole::RefcountAcquire
+            | KfuncRole::ListPush
+            | KfuncRole::ListPop
+            | KfuncRole::ListPeek
+            | KfuncRole::RbtreeRemove
+            | KfuncRole::RbtreePeek
             | KfuncRole::MovesPacket => {}
             KfuncRole::CssTaskIterator if !self.program.sleepable && !self.may_list_tasks() => {
                 let kernel =
@@ -89,6 +108,9 @@ impl Walk<'_> {
             KfuncRole::CssTaskIterator => {}
             KfuncRole::Throw => return self.throw(state),
             _ => return Err(callee.not_modelled()),
+        }
+        if let Some(reference) = told.inserted {
+            self.give_away(state, reference)?;
         }
         let result = self.kfunc_result(state, pc, &callee, &told)?;
         scratch_caller_saved(state);

@@ -22,6 +22,9 @@ impl Walk<'_> {
         callee: &Callee<'_>,
         told: &Told,
     ) -> Check<Value> {
+        if let Some(value) = self.graph_result(callee, told)? {
+            return self.kept_result(state, pc, callee, told, value);
+        }
         let types = callee.types;
         let ret = types.strip(callee.ret);
         let target = match ret.kind {
@@ -32,7 +35,7 @@ impl Walk<'_> {
         };
         let pointee = types.strip(target);
         let refuse = |kernel: String| Err(Fault::Program { kernel }.into());
-        let mut value = match (callee.role, pointee.kind) {
+        let value = match (callee.role, pointee.kind) {
             (KfuncRole::KernelContext, _) => {
                 let Some(context) = told.kernel_context else {
                     return Err(Stop::unsupported("the kernel's structure behind this context"));
@@ -88,7 +91,20 @@ impl Walk<'_> {
                 Value { reference: told.reference, ..Value::pointer(Pointer::Memory(memory)) }
             }
         };
-        if callee.has(KfuncFlags::RET_NULL) {
+        self.kept_result(state, pc, callee, told, value)
+    }
+
+    /// The result, perhaps NULL, perhaps with an obligation.
+    fn kept_result(
+        &mut self,
+        state: &mut State,
+        pc: Pc,
+        callee: &Callee<'_>,
+        told: &Told,
+        mut value: Value,
+    ) -> Check<Value> {
+        // (A further reference to what the program owns cannot fail.)
+        if callee.has(KfuncFlags::RET_NULL) && !told.owned {
             value = value.maybe(self.fresh_id());
         }
         if !callee.has(KfuncFlags::ACQUIRE) {
