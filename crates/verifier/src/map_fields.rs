@@ -42,6 +42,13 @@ impl Fields {
         let Some((btf, value)) = btf.zip(map.btf_value).filter(|(_, value)| value.0 != 0) else {
             return Fields::Untyped;
         };
+        // As the structure of an object it must be sound, too: else the kernel takes none of the types.
+        let structure = btf.strip(value);
+        if matches!(structure.kind, Kind::Struct { .. })
+            && Record::of(btf, structure.id, Place::Object, kernel).is_err()
+        {
+            return Fields::Untyped;
+        }
         let sizes_agree = btf.size_of(value) == Some(map.value_size) && key_agrees(map, btf);
         let record = Record::of(btf, value, Place::MapValue, kernel).unwrap_or_default();
         let created = record.fields().iter().all(|field| holds(map.kind, &field.kind))
