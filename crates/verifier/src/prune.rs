@@ -129,7 +129,7 @@ fn value_covers(old: &Value, marked: bool, new: &Value, compare: Compare, names:
         return is_same(old, new, names);
     }
     match (old.kind, new.kind) {
-        (Kind::Uninit, _) => true,
+        (Kind::Uninit, new) => compare == Compare::Covers || new == Kind::Uninit,
         (Kind::Scalar, Kind::Scalar) => {
             !marked && compare == Compare::Covers
                 || is_tied_alike(old, new)
@@ -202,7 +202,7 @@ fn pointer_covers(old: Pointer, new: Pointer) -> bool {
 fn stack_covers(old: &Frame, marks: Places, new: &Frame, compare: Compare, names: &mut Names) -> bool {
     old.stack.slots().iter().enumerate().all(|(index, slot)| match new.stack.slot(index) {
         Some(new) => slot_covers(slot, marks.has_slot(index), new, compare, names),
-        None if compare == Compare::Same => false,
+        None if compare != Compare::Covers => false,
         None => slot.bytes.iter().all(|byte| is_anything(*byte)),
     })
 }
@@ -213,7 +213,7 @@ fn is_anything(byte: Byte) -> bool {
 }
 
 fn slot_covers(old: &Slot, marked: bool, new: &Slot, compare: Compare, names: &mut Names) -> bool {
-    if compare == Compare::Same && old.bytes != new.bytes {
+    if compare != Compare::Covers && old.bytes != new.bytes {
         return false;
     }
     if old.bytes.iter().all(|byte| is_anything(*byte)) {
