@@ -14,46 +14,121 @@ pub enum Release {
     V6_18,
 }
 
-/// A behaviour of the kernel's verifier that not every release has. Each was measured with programs that only releases
-/// with the rule load (`tests/facts/rules.json`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Rule {
+/// The rules, each with the first release that Belay knows to have it. (It may have come with a release in between.)
+macro_rules! rules {
+    ($($(#[doc = $text:literal])+ $name:ident: $since:ident,)+) => {
+        /// A behaviour of the kernel's verifier that not every release has. Each is shown by a program that only releases
+        /// with the rule load, or only those without (`tests/facts/rules.json`, `tests/programs/releases`).
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $($(#[doc = $text])+ $name,)+
+        }
+
+        impl Rule {
+            /// Every rule, with the first release that Belay knows to have it.
+            pub const ALL: &[(Rule, Release)] = &[$((Rule::$name, Release::$since),)+];
+
+            /// The first release that Belay knows to have this rule.
+            pub const fn since(self) -> Release {
+                match self {
+                    $(Rule::$name => Release::$since,)+
+                }
+            }
+
+            /// What it says.
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Rule::$name => concat!($($text,)+),)+
+                }
+            }
+        }
+    };
+}
+
+rules! {
     /// A constant may be stored to a writable context field (`*(u32 *)(r1 + 8) = 5`), not only a register.
-    ImmediateContextStores,
+    ImmediateContextStores: V6_12,
     /// The instructions of cpu v4 exist: sign-extending moves and loads, signed division, unconditional byte swap.
     /// (`gotol` is older: 6.1 has it.)
-    SignExtension,
+    SignExtension: V6_12,
     /// `may_goto` exists.
-    MayGoto,
+    MayGoto: V6_12,
     /// `may_goto +0` is allowed.
-    MayGotoNext,
+    MayGotoNext: V6_18,
     /// Load-acquire and store-release exist.
-    AcquireRelease,
+    AcquireRelease: V6_18,
     /// A look-up in an array with a constant key below the number of elements is not NULL. The key must lie at an
     /// offset of the stack that is a multiple of its slot: `fp-8`, not `fp-4` (there, only zeros are known).
-    ConstantKeyNotNull,
+    ConstantKeyNotNull: V6_18,
     /// `bpf_get_smp_processor_id` is below the number of CPUs.
-    CpuNumberBounded,
+    CpuNumberBounded: V6_12,
     /// A narrow load of a wider number on the stack keeps what is known of its low bytes.
-    NarrowFills,
-    /// A comparison of two registers is decided by their ranges, even if neither is constant.
-    RegisterBranches,
+    NarrowFills: V6_12,
+    /// Zeros on the stack stay known beside a number that is spilled to the other bytes of their slot.
+    ZerosBesideSpills: V6_12,
+    /// The stack keeps every number stored at the start of a slot as it is. (Before, an unknown number and zero left
+    /// bytes that hold anything, or zeros.)
+    NumbersKept: V6_12,
+    /// A comparison of two registers is decided by their ranges, and narrows both, even if neither is constant. What it
+    /// learns of a lower half it keeps beside what is known of the whole. (Before, a comparison with a constant
+    /// forgot the ranges of the part that was not compared, and derived them anew.)
+    RegisterBranches: V6_12,
+    /// Equality is decided by whatever rules it out: bits that differ, ranges that are apart. (Before, by constants alone.)
+    EqualityRuledOut: V6_12,
     /// `!=` with a constant at the edge of a range moves the edge.
-    InequalityNarrows,
+    InequalityNarrows: V6_12,
+    /// Ranges of the register and of its lower half, signed and unsigned, narrow each other, in three rounds. (Before, the
+    /// signed and the unsigned range became one where the sign was known, and the half was apart.) A register that
+    /// is left without any value loses its ranges.
+    MutualRanges: V6_12,
+    /// Where the bits and the unsigned range leave one value only, the register is that value.
+    OnlyMember: V6_18,
+    /// Sums and differences of which both ends wrap keep their range.
+    WrappingSums: V6_18,
+    /// Products, disjunctions and exclusive disjunctions with an operand that is not constant are tracked.
+    VariableOperands: V6_12,
+    /// A register that is 0 or -1 is walked as each of them through `&` and `|` with a constant.
+    MasksForked: V6_12,
     /// Registers that are copies of each other plus a constant, or copies of 32 bits, learn from comparisons of either.
     /// (Whole copies did before.)
-    LinkedRegisters,
+    LinkedRegisters: V6_12,
+    /// The constant by which a linked register exceeds another may be negative, and come of a difference or of 32 bits.
+    LinkedBySums: V6_18,
+    /// A number spilled narrower than its slot learns what its copies learn.
+    NarrowSpillsLinked: V6_12,
+    /// A state covers another only if numbers that were the same, or apart by a constant, still are, and what was
+    /// different still is.
+    NumberTiesCompared: V6_12,
+    /// A loop is endless only where nothing at all changes. (Before, a change of a number on the stack that nothing had
+    /// relied upon yet did not count.)
+    LoopsComparedExactly: V6_12,
+    /// A loop may be entered in its middle. (Before, an instruction that is no jump could not lead back.)
+    LoopsEnteredAnywhere: V6_12,
+    /// Functions that helpers call are walked until another turn adds nothing, and not at all. (Before, exactly once.)
+    CallbacksIterated: V6_12,
+    /// A pointer equal to one that is not NULL is not NULL.
+    NotNullByEquality: V6_12,
+    /// A call of a global function that may move the packet takes packet pointers away.
+    PacketMovedByGlobals: V6_12,
+    /// Pointers to kernel objects are known to be trusted: such a one is never NULL, and memory that a helper may read.
+    TrustedPointers: V6_12,
+    /// Only GPL-compatible programs read the kernel's structures by their types.
+    KernelTypesNeedGpl: V6_12,
+    /// Dynptrs follow today's rules. (Before, there were fewer of them and other rules, which Belay does not model.)
+    DynptrRules: V6_12,
     /// Negation keeps ranges.
-    NegationTracked,
+    NegationTracked: V6_18,
     /// Conversions to a byte order bound the result by its width.
-    ByteSwapTracked,
-    /// Products of ranges that may be negative keep bounds.
-    SignedProducts,
+    ByteSwapTracked: V6_18,
+    /// Products of ranges that may be negative, or of more than half the width, keep bounds.
+    SignedProducts: V6_18,
+    /// Bits of products are followed row by row. (Before, the unknown bits were summed apart from the known ones.)
+    SharpProducts: V6_18,
     /// Spills around a call that is replaced by code which keeps the registers do not count towards the stack.
-    SpillsRemoved,
+    SpillsRemoved: V6_12,
     /// In programs that do not run within themselves, functions with more than a few bytes of stack get one of their own.
-    PrivateStacks,
+    PrivateStacks: V6_18,
 }
 
 impl Release {
@@ -65,42 +140,13 @@ impl Release {
     pub const LATEST: Release = Release::V6_18;
 
     /// Whether the release has the rule.
-    pub fn has(self, rule: Rule) -> bool {
-        self >= rule.since()
+    pub const fn has(self, rule: Rule) -> bool {
+        self as u8 >= rule.since() as u8
     }
 
     /// Place in [`Release::ALL`].
     pub(crate) const fn index(self) -> usize {
         self as usize
-    }
-}
-
-impl Rule {
-    /// Every rule, with the first release that Belay knows to have it. (It may have come with a release in between.)
-    #[rustfmt::skip]
-    pub const ALL: &[(Rule, Release)] = &[
-        (Rule::ImmediateContextStores,    Release::V6_12),
-        (Rule::SignExtension,             Release::V6_12),
-        (Rule::MayGoto,                   Release::V6_12),
-        (Rule::MayGotoNext,               Release::V6_18),
-        (Rule::AcquireRelease,            Release::V6_18),
-        (Rule::ConstantKeyNotNull,        Release::V6_18),
-        (Rule::CpuNumberBounded,          Release::V6_12),
-        (Rule::NarrowFills,               Release::V6_12),
-        (Rule::RegisterBranches,          Release::V6_12),
-        (Rule::InequalityNarrows,         Release::V6_12),
-        (Rule::LinkedRegisters,           Release::V6_12),
-        (Rule::NegationTracked,           Release::V6_18),
-        (Rule::ByteSwapTracked,           Release::V6_18),
-        (Rule::SignedProducts,            Release::V6_18),
-        (Rule::SpillsRemoved,             Release::V6_12),
-        (Rule::PrivateStacks,             Release::V6_18),
-    ];
-
-    /// The first release that Belay knows to have this rule.
-    pub fn since(self) -> Release {
-        let row = Rule::ALL.iter().find(|(rule, _)| *rule == self);
-        row.map_or(Release::LATEST, |(_, since)| *since)
     }
 }
 

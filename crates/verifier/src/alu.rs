@@ -1,6 +1,7 @@
 //! Arithmetic on registers: numbers by the scalar domain, pointers by a few strict rules.
 
 use belay_isa::{AluOp, Reg, Src, Width};
+use belay_spec::Rule;
 
 use crate::fault::{Check, Fault};
 use crate::memory::{MAX_VARIABLE_OFFSET, width_of};
@@ -29,7 +30,7 @@ impl Walk<'_> {
         let mut later = None;
         if left.is_scalar()
             && right.is_scalar()
-            && let Some((zero, ones)) = Scalar::fork_before(op, &left.scalar, &right.scalar)
+            && let Some((zero, ones)) = Scalar::fork_before(self.release, op, &left.scalar, &right.scalar)
         {
             let mut other = Box::new(state.clone());
             other.frame_mut().regs[dst].scalar = zero;
@@ -72,16 +73,22 @@ impl Walk<'_> {
     }
 
     fn numbers(&self, op: AluOp, width: Width, left: &Value, right: &Value, doubled: bool) -> Value {
-        let result = Value::number(Scalar::alu(op, width, &left.scalar, &right.scalar));
+        let result = Value::number(Scalar::alu(self.release, op, width, &left.scalar, &right.scalar));
         // `r1 = r2; r1 += 8` keeps the two tied, at a distance: what is learnt of one holds for the other.
         let untied = left.id == 0 || left.tie.is_sum() || doubled;
         match distance(op, width, left, right) {
-            Some(off) if !untied => {
+            Some(off) if !untied && self.links_at_distance(op, width, off) => {
                 let tie = if width == Width::W64 { Tie::Sum } else { Tie::Sum32 };
                 Value { id: left.id, tie, off, ..result }
             }
             _ => result,
         }
+    }
+
+    /// Whether numbers that the instruction puts that far apart stay tied.
+    fn links_at_distance(&self, op: AluOp, width: Width, distance: i32) -> bool {
+        let simple = (op, width) == (AluOp::Add, Width::W64) && distance >= 0;
+        self.release.has(Rule::LinkedRegisters) && (simple || self.release.has(Rule::LinkedBySums))
     }
 
     /// `pointer op number` in either order; `dst` is where the result goes, `from` is the pointer's register.
@@ -146,7 +153,7 @@ impl Walk<'_> {
         if let Some(off) = constant_sum(pointer.off, number, 1) {
             return Value { off, ..*pointer };
         }
-        let sum = pointer.scalar.pointer_plus(number);
+        let sum = pointer.scalar.pointer_plus(self.release, number);
         self.moved(pointer, sum, true)
     }
 
@@ -154,7 +161,7 @@ impl Walk<'_> {
         if let Some(off) = constant_sum(pointer.off, number, -1) {
             return Value { off, ..*pointer };
         }
-        let difference = pointer.scalar.pointer_minus(number);
+        let difference = pointer.scalar.pointer_minus(self.release, number);
         self.moved(pointer, difference, number.smin() < 0)
     }
 
@@ -186,13 +193,13 @@ impl Walk<'_> {
             (Src::Reg(reg), Width::W32) => {
                 let value = *self.readable(state, reg)?;
                 if value.is_pointer() {
-                    Value::number(Scalar::unknown().zero_extend32())
-                } else if width_of(&value.scalar) <= 32 {
+                    Value::number(Scalar::unknown().zero_extend32(self.release))
+                } else if width_of(&value.scalar) <= 32 && self.release.has(Rule::LinkedRegisters) {
                     self.link_before_copy(&mut state.frame_mut().regs[reg]);
                     let value = *state.reg(reg);
-                    Value { scalar: value.scalar.zero_extend32(), ..value }
+                    Value { scalar: value.scalar.zero_extend32(self.release), ..value }
                 } else {
-                    Value::number(value.scalar.zero_extend32())
+                    Value::number(value.scalar.zero_extend32(self.release))
                 }
             }
         };
@@ -222,7 +229,7 @@ impl Walk<'_> {
             self.link_before_copy(&mut state.frame_mut().regs[src]);
         }
         let value = *state.reg(src);
-        let scalar = value.scalar.sign_extend(bits, width);
+        let scalar = value.scalar.sign_extend(self.release, bits, width);
         state.set(dst, if unchanged { Value { scalar, ..value } } else { Value::number(scalar) });
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Conditional jumps: which way a comparison can go, and what each way teaches.
 
 use belay_isa::{CmpOp, Reg, Src, Width};
-use belay_spec::SockKind;
+use belay_spec::{Release, Rule, SockKind};
 
 use crate::fault::Check;
 use crate::precision::Linked;
@@ -34,8 +34,8 @@ impl Walk<'_> {
         let right = self.operand(state, src, width)?;
         let left = *self.readable(state, dst)?;
         let outcome = match (left.is_pointer(), right.is_pointer()) {
-            (false, false) => Scalar::branch(op, width, &left.scalar, &right.scalar),
-            _ => decided_pointers(op, width, &left, &right),
+            (false, false) => Scalar::branch(self.release, op, width, &left.scalar, &right.scalar),
+            _ => decided_pointers(self.release, op, width, &left, &right),
         };
         let src_reg = match src {
             Src::Reg(reg) => Some(reg),
@@ -52,11 +52,11 @@ impl Walk<'_> {
         self.notes.linked = narrowed_together(state, dst, src_reg);
         let mut taken = Box::new(state.clone());
         if left.is_scalar() && right.is_scalar() {
-            refine_numbers(state, op, width, false, dst, src_reg, &right);
-            refine_numbers(&mut taken, op, width, true, dst, src_reg, &right);
+            refine_numbers(self.release, state, op, width, false, dst, src_reg, &right);
+            refine_numbers(self.release, &mut taken, op, width, true, dst, src_reg, &right);
         } else if width == Width::W64 {
             let keeps_id = self.is_told_apart(&left);
-            learn_from_pointers(state, &mut taken, op, (dst, left), (src_reg, right), keeps_id);
+            learn_from_pointers(self.release, state, &mut taken, op, (dst, left), (src_reg, right), keeps_id);
         }
         Ok(Ways::Both(taken))
     }
@@ -81,7 +81,9 @@ fn narrowed_together(state: &mut State, dst: Reg, src: Option<Reg>) -> Linked {
 }
 
 /// Narrows both operands, and whatever is tied to them.
+#[allow(clippy::too_many_arguments, reason = "a comparison, and where it is")]
 fn refine_numbers(
+    release: Release,
     state: &mut State,
     op: CmpOp,
     width: Width,
@@ -93,26 +95,26 @@ fn refine_numbers(
     let mut left = state.reg(dst).scalar;
     let mut right = right.scalar;
     if src == Some(dst) {
-        let _ = Scalar::refine_same(op, width, taken, &mut left);
+        let _ = Scalar::refine_same(release, op, width, taken, &mut left);
         right = left;
     } else {
-        let _ = Scalar::refine(op, width, taken, &mut left, &mut right);
+        let _ = Scalar::refine(release, op, width, taken, &mut left, &mut right);
     }
     state.frame_mut().regs[dst].scalar = left;
     if let Some(src) = src {
         state.frame_mut().regs[src].scalar = right;
-        share_with_linked(state, src);
+        share_with_linked(release, state, src);
     }
-    share_with_linked(state, dst);
+    share_with_linked(release, state, dst);
 }
 
 /// What was learnt of a number holds for every number tied to it, shifted by the distance between them.
-fn share_with_linked(state: &mut State, reg: Reg) {
+fn share_with_linked(release: Release, state: &mut State, reg: Reg) {
     let known = *state.reg(reg);
     if known.id == 0 || !known.is_scalar() {
         return;
     }
-    state.for_each_value(|value| {
+    state.for_each_value_in(!release.has(Rule::NarrowSpillsLinked), |value| {
         if !value.is_scalar() || value.id != known.id {
             return;
         }
@@ -124,16 +126,16 @@ fn share_with_linked(state: &mut State, reg: Reg) {
             _ => {
                 let distance = i64::from(value.off) - i64::from(known.off);
                 let shift = Scalar::constant(distance as u64);
-                let sum = Scalar::alu(belay_isa::AluOp::Add, Width::W64, &known.scalar, &shift);
+                let sum = Scalar::alu(release, belay_isa::AluOp::Add, Width::W64, &known.scalar, &shift);
                 let narrow = value.tie == Tie::Sum32 || known.tie == Tie::Sum32;
-                value.scalar = if narrow { sum.zero_extend32() } else { sum };
+                value.scalar = if narrow { sum.zero_extend32(release) } else { sum };
             }
         }
     });
 }
 
 /// Comparisons of pointers that are decided: with NULL, or with the end of a packet that was compared before.
-fn decided_pointers(op: CmpOp, width: Width, left: &Value, right: &Value) -> Outcome {
+fn decided_pointers(release: Release, op: CmpOp, width: Width, left: &Value, right: &Value) -> Outcome {
     if let (Some(l), Some(r)) = (left.as_pointer(), right.as_pointer()) {
         return match (l, r) {
             _ if width == Width::W32 => Outcome::Unknown,
@@ -149,7 +151,7 @@ fn decided_pointers(op: CmpOp, width: Width, left: &Value, right: &Value) -> Out
         Width::W32 => number.scalar.as_constant32() == Some(0),
     };
     match op {
-        _ if !is_never_null(pointer) || !zero => Outcome::Unknown,
+        _ if !is_never_null(release, pointer) || !zero => Outcome::Unknown,
         CmpOp::Eq => Outcome::Never,
         CmpOp::Ne => Outcome::Always,
         _ => Outcome::Unknown,
@@ -157,7 +159,7 @@ fn decided_pointers(op: CmpOp, width: Width, left: &Value, right: &Value) -> Out
 }
 
 /// The pointers that Linux takes to be different from NULL when it decides a comparison.
-fn is_never_null(value: &Value) -> bool {
+fn is_never_null(release: Release, value: &Value) -> bool {
     let kind = matches!(
         value.as_pointer(),
         Some(
@@ -168,7 +170,8 @@ fn is_never_null(value: &Value) -> bool {
                 | Pointer::Map(_)
         )
     );
-    (kind || value.is_object() && value.is_trusted()) && !value.nullable
+    let trusted = release.has(Rule::TrustedPointers) && value.is_object() && value.is_trusted();
+    (kind || trusted) && !value.nullable
 }
 
 /// `packet op packet_end`, when an earlier comparison settled it.
@@ -198,6 +201,7 @@ fn flipped(op: CmpOp) -> CmpOp {
 
 /// What a comparison of pointers teaches: NULL or not, or how far the packet reaches.
 fn learn_from_pointers(
+    release: Release,
     fall: &mut State,
     taken: &mut State,
     op: CmpOp,
@@ -208,6 +212,7 @@ fn learn_from_pointers(
     let equality = matches!(op, CmpOp::Eq | CmpOp::Ne);
     if let (true, true, Some(src)) = (equality, left.is_pointer() && right.is_pointer(), src)
         && left.nullable != right.nullable
+        && release.has(Rule::NotNullByEquality)
         && !left.is_object()
         && !right.is_object()
     {

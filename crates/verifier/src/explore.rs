@@ -10,6 +10,7 @@
 //! again from those decisions (`replay`); and what a walk back needs (`precision`).
 
 use belay_isa::{Insn, Pc};
+use belay_spec::Rule;
 
 use crate::early_exit::may_end_function;
 use crate::fault::{Check, Fault, Stop};
@@ -181,7 +182,10 @@ impl Explorer<'_, '_> {
             Next::End => Ok(false),
             Next::Goto(to) => {
                 path.pc = to;
-                if matches!(insn, Some(Insn::Exit)) && self.walk.layout.calls_back(to) {
+                if matches!(insn, Some(Insn::Exit))
+                    && self.walk.layout.calls_back(to)
+                    && self.walk.release.has(Rule::CallbacksIterated)
+                {
                     let places = self.changing(&path.state, to, path.depth);
                     path.state.forget(&places);
                     path.path = Some(self.decide(path.path, Decision::Forget(places)));
@@ -308,7 +312,7 @@ impl Explorer<'_, '_> {
 
     fn covers(&self, id: StateId, path: &Pending, compare: Compare) -> bool {
         let kept = &self.kept[id as usize];
-        covers(self.walk.layout, &kept.state, &kept.marks, &path.state, path.pc, compare)
+        covers(self.walk.release, self.walk.layout, &kept.state, &kept.marks, &path.state, path.pc, compare)
     }
 
     /// Whether this turn of a loop adds nothing to the one that the kept state began.
@@ -327,8 +331,11 @@ impl Explorer<'_, '_> {
     /// Whether the path came back to where it was with nothing changed.
     fn never_ends(&self, id: StateId, path: &Pending) -> bool {
         let old = &self.kept[id as usize].state;
+        // (Before, a number that nothing relied upon yet did not count, however it changed.)
+        let compare =
+            if self.walk.release.has(Rule::LoopsComparedExactly) { Compare::Same } else { Compare::Covers };
         may_be_looping(old, &path.state)
-            && self.covers(id, path, Compare::Same)
+            && self.covers(id, path, compare)
             && !iterators_moved(old, &path.state)
             && old.may_goto_turns == path.state.may_goto_turns
             && old.callback_turns == path.state.callback_turns

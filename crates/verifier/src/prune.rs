@@ -3,6 +3,7 @@
 //! `precision`.
 
 use belay_isa::{Pc, Reg};
+use belay_spec::{Release, Rule};
 
 use crate::layout::Layout;
 use crate::object::StackObject;
@@ -22,8 +23,9 @@ pub(crate) enum Compare {
 }
 
 /// Ids of the old state and what they are called in the new one. Zero is not tied to anything.
-#[derive(Default)]
 struct Names {
+    /// Whether ties of numbers matter, and no new id may go by two old ones.
+    of_numbers: bool,
     known: Vec<(Name, Name)>,
     made_up: u32,
 }
@@ -50,7 +52,7 @@ impl Names {
 
     /// The same for numbers: a tie that the old state had must be there, one that only the new state has is no harm.
     fn agree_on_number(&mut self, old: &Value, new: &Value) -> bool {
-        if old.id == 0 {
+        if old.id == 0 || !self.of_numbers {
             return true;
         }
         let name = |value: &Value| Name { tie: value.tie, ..Name::of(value.id) };
@@ -67,7 +69,7 @@ impl Names {
 
     fn match_up(&mut self, old: Name, new: Name) -> bool {
         for &(o, n) in &self.known {
-            if o == old || n == new {
+            if o == old || self.of_numbers && n == new {
                 return o == old && n == new;
             }
         }
@@ -78,6 +80,7 @@ impl Names {
 
 /// Whether `old`, a state before `pc` with these marks, covers `new`.
 pub(crate) fn covers(
+    release: Release,
     layout: &Layout,
     old: &State,
     marks: &[Places],
@@ -93,7 +96,8 @@ pub(crate) fn covers(
     {
         return false;
     }
-    let mut names = Names::default();
+    let of_numbers = release.has(Rule::NumberTiesCompared);
+    let mut names = Names { of_numbers, known: Vec::new(), made_up: 0 };
     references_agree(old, new, &mut names)
         && old.frames.iter().zip(&new.frames).enumerate().all(|(index, (o, n))| {
             // A caller goes on at its call.

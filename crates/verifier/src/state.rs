@@ -227,11 +227,17 @@ impl State {
     }
 
     /// Every value of the state, to change. A slot whose value becomes a number keeps its bytes.
-    pub(crate) fn for_each_value(&mut self, mut change: impl FnMut(&mut Value)) {
+    pub(crate) fn for_each_value(&mut self, change: impl FnMut(&mut Value)) {
+        self.for_each_value_in(false, change);
+    }
+
+    /// The same, but perhaps without those slots that a spilled value does not fill.
+    pub(crate) fn for_each_value_in(&mut self, filled_slots_only: bool, mut change: impl FnMut(&mut Value)) {
+        let least = if filled_slots_only { SLOT_SIZE } else { 1 };
         for frame in &mut self.frames {
             frame.regs.iter_mut().for_each(&mut change);
             for slot in &mut frame.stack.slots {
-                if slot.is_spill() {
+                if slot.spill_size() >= least {
                     change(&mut slot.spilled);
                 }
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use belay_isa::Pc;
 use belay_object::{Attach, MapDef, Object, Program};
 use belay_profile::KernelProfile;
-use belay_spec::Release;
+use belay_spec::{Release, Rule};
 
 use crate::admission::Candidate;
 use crate::early_exit::check_early_ends;
@@ -149,6 +149,11 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         Ok(layout) => layout,
         Err(stop) => return (without_path(stop), nothing),
     };
+    if !options.kernel.release().has(Rule::LoopsEnteredAnywhere)
+        && let Err(stop) = layout.check_back_edges()
+    {
+        return (without_path(stop), nothing);
+    }
     let subject = Subject {
         program,
         maps,
@@ -165,15 +170,6 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
     let mut walk = Walk::new(subject);
     let mut stats = Stats::default();
     let verdict = match walk_functions(&mut walk, &mut stats) {
-        // Numbers are tracked as 6.18 does: older releases know less of them, and may refuse what it accepts.
-        Ok(()) if options.kernel.release() < Release::LATEST => {
-            let what = format!(
-                "how Linux {} tracks numbers; {} accepts it",
-                options.kernel.release(),
-                Release::LATEST
-            );
-            Verdict::Unsupported { what, pc: None }
-        }
         Ok(()) => Verdict::Accept(Box::new(Verified {
             program: program.clone(),
             maps: maps.to_vec(),

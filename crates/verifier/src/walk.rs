@@ -207,7 +207,8 @@ impl<'p> Walk<'p> {
             Insn::Neg { width, dst } => {
                 let value = *self.readable(state, dst)?;
                 self.writable(dst)?;
-                let result = if value.is_scalar() { value.scalar.neg(width) } else { Scalar::unknown() };
+                let result =
+                    if value.is_scalar() { value.scalar.neg(self.release, width) } else { Scalar::unknown() };
                 state.set(dst, Value::number(result));
             }
             Insn::Mov { width, dst, src } => self.mov(state, width, dst, src)?,
@@ -215,7 +216,7 @@ impl<'p> Walk<'p> {
             Insn::Endian { op, bits, dst } => {
                 let value = *self.readable(state, dst)?;
                 self.writable(dst)?;
-                state.set(dst, Value::number(value.scalar.byte_swap(op, bits)));
+                state.set(dst, Value::number(value.scalar.byte_swap(self.release, op, bits)));
             }
             Insn::Load { size, signed, dst, base, off } => {
                 self.readable(state, base)?;
@@ -223,7 +224,7 @@ impl<'p> Walk<'p> {
                 let at = At { pc, base, off: i64::from(off), size, signed, aligned: false };
                 let value = self.access(state, at, Action::Load)?;
                 let value = if signed && value.is_scalar() {
-                    Value::number(value.scalar.extend_loaded(size, true))
+                    Value::number(value.scalar.extend_loaded(self.release, size, true))
                 } else {
                     value
                 };
@@ -264,8 +265,12 @@ impl<'p> Walk<'p> {
                 });
             }
             Insn::Call(CallTarget::Helper(id)) => {
-                if let Some(callback) = self.call_helper(state, pc, id)? {
-                    return Ok(Next::Fork { taken: callback, fall: Pc(pc.0 + 1) });
+                if let Some((entry, mut inside)) = self.call_helper(state, pc, id)? {
+                    if self.release.has(Rule::CallbacksIterated) {
+                        return Ok(Next::Fork { taken: (entry, inside), fall: Pc(pc.0 + 1) });
+                    }
+                    state.frames.extend(inside.frames.pop());
+                    return Ok(Next::Goto(entry));
                 }
                 if may_end_function(&insn) {
                     return self.end_in_another_program(state, pc);
@@ -357,7 +362,7 @@ impl<'p> Walk<'p> {
         self.access(state, at, Action::Update)?;
         if let Some(reg) = fetched {
             let old = if at.size == Size::W && old.is_scalar() {
-                Value::number(old.scalar.mov(Width::W32))
+                Value::number(old.scalar.mov(self.release, Width::W32))
             } else {
                 old
             };

@@ -3,7 +3,7 @@
 
 use belay_isa::{Pc, Reg};
 use belay_object::MapDef;
-use belay_spec::{Arg, ArgKind, Helper, MapKind, Resource, SizeRule, SockKind};
+use belay_spec::{Arg, ArgKind, Helper, MapKind, Resource, Rule, SizeRule, SockKind};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::map_fields::Fields;
@@ -459,7 +459,9 @@ impl Walk<'_> {
                 Pointer::Buffer { read_only: true } => {
                     matches!(arg.kind, ArgKind::MemIn | ArgKind::FixedIn { .. })
                 }
-                Pointer::Object(object) => object.flags == Flags::TRUSTED,
+                Pointer::Object(object) => {
+                    object.flags == Flags::TRUSTED && self.release.has(Rule::TrustedPointers)
+                }
                 _ => false,
             },
             ArgKind::SockCommon => matches!(pointer, Pointer::Socket(_)),

@@ -1,10 +1,11 @@
 //! Functions that a helper calls: once for every element, turn or event.
 //!
 //! How often is not known, so both ways are walked: into the function, after which the helper's call is met again, and
-//! on behind the call. A turn whose state an earlier one covers ends the loop (`explore`).
+//! on behind the call. A turn whose state an earlier one covers ends the loop (`explore`). Releases without
+//! [`Rule::CallbacksIterated`] walk the function once, and on from its end, as if it were called exactly once.
 
 use belay_isa::Pc;
-use belay_spec::{ArgKind, Callback, CallbackArg, Helper, ReturnRange};
+use belay_spec::{ArgKind, Callback, CallbackArg, Helper, ReturnRange, Rule};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::object::{DynptrSource, Flags};
@@ -32,7 +33,8 @@ impl Walk<'_> {
             return Err(Fault::JumpRange { from: pc, to: i64::from(entry.0) }.into());
         };
         // A counted loop makes at most as many turns as its first argument says.
-        let counted = helper.args.first().is_some_and(|arg| arg.kind == ArgKind::Scalar);
+        let iterated = self.release.has(Rule::CallbacksIterated);
+        let counted = iterated && helper.args.first().is_some_and(|arg| arg.kind == ArgKind::Scalar);
         if counted {
             self.rely_on_loop(state, pc);
         }

@@ -5,9 +5,9 @@
 //! one ends all of them, and every slice.
 
 use belay_isa::{Pc, Reg};
-use belay_spec::{Arg, ArgKind, Helper, Resource};
+use belay_spec::{Arg, ArgKind, Helper, Resource, Rule};
 
-use crate::fault::{Check, Fault};
+use crate::fault::{Check, Fault, Stop};
 use crate::object::{DynptrSource, StackObject};
 use crate::stack_object::{ObjectSlots, Ties};
 use crate::state::State;
@@ -59,6 +59,9 @@ impl Walk<'_> {
         reg: Reg,
         told: &mut Arguments,
     ) -> Check {
+        if !self.release.has(Rule::DynptrRules) {
+            return Err(Stop::unsupported(format!("dynptrs of Linux {}", self.release)));
+        }
         if arg.kind == (ArgKind::Dynptr { out: true }) {
             let held = helper.effects.acquires == Some(Resource::RingbufDynptr);
             let source = if held { DynptrSource::Ringbuf } else { DynptrSource::Local };

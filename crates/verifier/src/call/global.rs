@@ -3,7 +3,7 @@
 //! What a parameter may be says [`super::parameter`].
 
 use belay_isa::{CallTarget, Insn, Pc, Reg};
-use belay_spec::Helper;
+use belay_spec::{Helper, Rule};
 
 use crate::fault::{Check, Fault, Forbidden, Stop};
 use crate::memory::MemoryUse;
@@ -32,7 +32,7 @@ impl Walk<'_> {
         self.globals_called.insert(index);
         scratch_caller_saved(state);
         state.set(Reg::R0, Value::number(Scalar::unknown()));
-        if self.may_move_packet(index) {
+        if self.release.has(Rule::PacketMovedByGlobals) && self.may_move_packet(index) {
             state.take_away_packet_pointers();
         }
         Ok(Pc(pc.0 + 1))

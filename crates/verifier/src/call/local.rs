@@ -3,6 +3,8 @@
 
 use belay_isa::{Pc, Reg};
 
+use belay_spec::Rule;
+
 use crate::fault::{Check, Fault};
 use crate::state::{Frame, MAX_FRAMES, State};
 use crate::value::{Pointer, Value};
@@ -48,10 +50,12 @@ impl Walk<'_> {
         let site = state.frame().call_site.unwrap_or_default();
         state.frames.pop();
         forget_stack_of(state, gone);
-        if callback.is_some() {
-            return Ok(site);
+        match callback {
+            Some(_) if self.release.has(Rule::CallbacksIterated) => return Ok(site),
+            // What the helper itself returns stands in `r0` since the call.
+            Some(_) => {}
+            None => state.set(Reg::R0, result),
         }
-        state.set(Reg::R0, result);
         Ok(Pc(site.0 + 1))
     }
 }

@@ -27,10 +27,10 @@ impl Walk<'_> {
         let (pointer, nullable) = match helper.ret {
             Ret::Void => return Ok(Value::uninit()),
             Ret::Scalar => return Ok(Value::unknown()),
-            Ret::Within(min, max) => return Ok(Value::number(Scalar::signed_range(min, max))),
+            Ret::Within(min, max) => return Ok(Value::number(Scalar::signed_range(self.release, min, max))),
             Ret::AtMostSize => {
                 let max = told.size_max.and_then(|max| i64::try_from(max).ok()).unwrap_or(i64::MAX);
-                return Ok(Value::number(Scalar::signed_range(-MAX_ERRNO, max)));
+                return Ok(Value::number(Scalar::signed_range(self.release, -MAX_ERRNO, max)));
             }
             Ret::MapValue { nullable } => return self.map_value_result(state, pc, told, nullable),
             Ret::Socket { kind, nullable } => (Pointer::Socket(kind), nullable),

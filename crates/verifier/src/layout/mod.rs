@@ -4,6 +4,7 @@
 //! What is refused here needs no path: an instruction that does not decode, a jump that leaves its function, code
 //! that nothing reaches (Linux checks the same before its own walk).
 
+mod back_edges;
 mod cycles;
 mod kfuncs;
 mod points;
@@ -73,6 +74,17 @@ impl Layout {
         layout.cycles = cycles::cycles(&layout);
         layout.live = registers::live_registers(&layout);
         Ok(layout)
+    }
+
+    /// Refuses a loop that is entered elsewhere than at its top.
+    pub(crate) fn check_back_edges(&self) -> Check {
+        match back_edges::forbidden_back_edge(self) {
+            Some((from, to)) => {
+                let kernel = format!("back-edge from insn {} to {}", from.0, to.0);
+                Err(Fault::Program { kernel }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// The instruction that starts at `pc`.

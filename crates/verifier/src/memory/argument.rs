@@ -114,7 +114,7 @@ impl Walk<'_> {
         let range = self.hook.return_range_at(self.release, self.target);
         match range {
             Some(ReturnRange::Within(low, high)) if self.hook.name == "lsm/mac" => {
-                Value::number(Scalar::signed_range(i64::from(low), i64::from(high)))
+                Value::number(Scalar::signed_range(self.release, i64::from(low), i64::from(high)))
             }
             _ => Value::unknown(),
         }

@@ -20,7 +20,7 @@ pub(crate) use region::MAX_VARIABLE_OFFSET;
 pub(crate) use stack::{MemoryUse, width_of};
 
 use belay_isa::{Pc, Reg, Size};
-use belay_spec::Access;
+use belay_spec::{Access, Release};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::object::Flags;
@@ -140,7 +140,7 @@ impl Walk<'_> {
                 return Err(self.not_memory(state, at.base, &base));
             }
         };
-        Ok(narrowed(loaded, at.size))
+        Ok(narrowed(self.release, loaded, at.size))
     }
 
     /// The stack is always accessed aligned, other memory where the instruction demands it. Packets begin two bytes
@@ -211,15 +211,15 @@ impl Walk<'_> {
 }
 
 /// A load of fewer than eight bytes leaves the rest zero.
-fn narrowed(value: Value, size: Size) -> Value {
+fn narrowed(release: Release, value: Value, size: Size) -> Value {
     if value.is_scalar() && size != Size::DW {
-        Value::number(value.scalar.coerce_to_size(size))
+        Value::number(value.scalar.coerce_to_size(release, size))
     } else {
         value
     }
 }
 
 /// The number that a load of `size` bytes gives when nothing else is known.
-pub(crate) fn unknown_of(size: Size) -> Value {
-    Value::number(Scalar::load(size, false))
+pub(crate) fn unknown_of(release: Release, size: Size) -> Value {
+    Value::number(Scalar::load(release, size, false))
 }

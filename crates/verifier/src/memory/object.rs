@@ -6,7 +6,7 @@
 
 use belay_isa::Reg;
 use belay_object::btf::{Btf, Kind, TypeId};
-use belay_spec::Writable;
+use belay_spec::{Rule, Writable};
 
 use crate::fault::{Check, Direction, Fault, Stop};
 use crate::object::{Flags, Object, ObjectType};
@@ -39,7 +39,10 @@ impl Walk<'_> {
         let structure = object.ty.id();
         let name = types.name(structure);
         let n = reg.number();
-        if matches!(object.ty, ObjectType::Kernel(_)) && !self.gpl_compatible {
+        if matches!(object.ty, ObjectType::Kernel(_))
+            && !self.gpl_compatible
+            && self.release.has(Rule::KernelTypesNeedGpl)
+        {
             return Err(Fault::ObjectLicence { structure: name.to_owned() }.into());
         }
         let refuse = |kernel: String| Err(Fault::ObjectField { reg, kernel }.into());

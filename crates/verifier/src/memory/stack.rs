@@ -6,6 +6,8 @@
 
 use belay_isa::{Pc, Reg, Size};
 
+use belay_spec::Rule;
+
 use crate::fault::{Check, Direction, Fault};
 use crate::scalar::Scalar;
 use crate::stack_use::{slots_filled, slots_of};
@@ -136,7 +138,7 @@ impl Walk<'_> {
         let stack = &mut state.frames[usize::from(frame)].stack;
         if !span.fixed {
             let all_zero = (span.min..span.max).all(|off| is_zero_byte(stack, off));
-            return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(size) });
+            return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(self.release, size) });
         }
         let (index, byte) = Stack::locate(span.min);
         let spill = Some((frame, index as u8));
@@ -144,20 +146,23 @@ impl Walk<'_> {
         let slot = stack.slot_mut(index);
         if !slot.is_spill() {
             let all_zero = (span.min..span.max).all(|off| stack.byte(off) == Byte::Zero);
-            return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(size) });
+            return Ok(if all_zero { Value::constant(0) } else { super::unknown_of(self.release, size) });
         }
         let filled = slot.spill_size();
+        let links = self.release.has(Rule::LinkedRegisters);
         if bytes == SLOT_SIZE && filled == SLOT_SIZE {
             self.notes.spill = spill;
-            self.link_before_copy(&mut slot.spilled);
+            if links {
+                self.link_before_copy(&mut slot.spilled);
+            }
             return Ok(slot.spilled);
         }
         if !slot.spilled.is_scalar() {
             return Err(Fault::FillSize.into());
         }
-        if byte == 0 && bytes <= filled {
+        if byte == 0 && (bytes == filled || bytes < filled && self.release.has(Rule::NarrowFills)) {
             self.notes.spill = spill;
-            if bytes == 4 && filled == 4 && width_of(&slot.spilled.scalar) <= 32 {
+            if links && bytes == 4 && filled == 4 && width_of(&slot.spilled.scalar) <= 32 {
                 self.link_before_copy(&mut slot.spilled);
             }
             let mut value = slot.spilled;
@@ -166,7 +171,7 @@ impl Walk<'_> {
                 value.tie = Tie::Equal;
                 value.off = 0;
             }
-            value.scalar = value.scalar.coerce_to_size(size);
+            value.scalar = value.scalar.coerce_to_size(self.release, size);
             return Ok(value);
         }
         let read = &slot.bytes[byte..(byte + bytes).min(SLOT_SIZE)];
@@ -178,7 +183,7 @@ impl Walk<'_> {
         Ok(if of_spill || read.iter().all(|b| *b == Byte::Zero) {
             Value::constant(0)
         } else {
-            super::unknown_of(size)
+            super::unknown_of(self.release, size)
         })
     }
 
@@ -202,7 +207,8 @@ impl Walk<'_> {
                 if to_stack && usize::from(frame) != running {
                     return Err(Fault::StackPointerEscapes.into());
                 }
-            } else if value.is_scalar()
+            } else if self.release.has(Rule::LinkedRegisters)
+                && value.is_scalar()
                 && span.fixed
                 && span.min % SLOT_SIZE as i64 == 0
                 && width_of(&value.scalar) <= size.bytes() * 8
@@ -218,14 +224,17 @@ impl Walk<'_> {
             if value.is_null() && self.has_zero_byte(state, frame, span) {
                 self.relies_on_source(state, source);
             }
-            self.store_bytes(state, frame, span, Some(&value));
+            // (A constant zero in the instruction counts since numbers of any value are kept.)
+            let counts = matches!(source, Source::Register(_)) || self.release.has(Rule::NumbersKept);
+            self.store_bytes(state, frame, span, counts.then_some(&value));
             return Ok(());
         }
         let (index, byte) = Stack::locate(span.min);
-        if byte == 0 && (value.is_pointer() || value.is_scalar()) {
+        let kept = value.is_scalar() && (self.release.has(Rule::NumbersKept) || is_worth_keeping(&value));
+        if byte == 0 && (value.is_pointer() || kept) {
             self.notes.spill = Some((frame, index as u8));
             let slot = state.frames[usize::from(frame)].stack.slot_mut(index);
-            spill(slot, value, size);
+            spill(slot, value, size, self.release.has(Rule::ZerosBesideSpills));
         } else {
             // That bytes are zero is remembered without a way back to where it came from.
             if value.is_null() {
@@ -345,8 +354,8 @@ enum Source {
     Constant(i32),
 }
 
-/// Keeps the value in the slot's first `size` bytes.
-fn spill(slot: &mut Slot, mut value: Value, size: Size) {
+/// Keeps the value in the slot's first `size` bytes; of the others, those that are zero may stay so.
+fn spill(slot: &mut Slot, mut value: Value, size: Size, zeros_stay: bool) {
     let bytes = size.bytes() as usize;
     if value.is_scalar() && width_of(&value.scalar) > size.bytes() * 8 {
         value.id = 0;
@@ -354,12 +363,20 @@ fn spill(slot: &mut Slot, mut value: Value, size: Size) {
         value.off = 0;
     }
     for byte in &mut slot.bytes[bytes..] {
-        if matches!(*byte, Byte::Spill | Byte::Object) {
-            *byte = Byte::Misc;
-        }
+        *byte = match *byte {
+            Byte::Zero if zeros_stay => Byte::Zero,
+            Byte::Uninit => Byte::Uninit,
+            Byte::Zero | Byte::Spill | Byte::Misc | Byte::Object => Byte::Misc,
+        };
     }
     slot.bytes[..bytes].fill(Byte::Spill);
     slot.spilled = value;
+}
+
+/// Whether releases without [`Rule::NumbersKept`] keep a number on the stack: zero is known by its bytes, and of an unknown
+/// one there is nothing to know.
+fn is_worth_keeping(value: &Value) -> bool {
+    !value.is_null() && !value.scalar.is_unknown()
 }
 
 /// How many bits the number needs.

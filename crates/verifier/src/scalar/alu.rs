@@ -10,6 +10,7 @@ use super::bounds::Bounds;
 use super::tnum::Tnum;
 use super::word::{Wide, Word};
 use belay_isa::{AluOp, Width};
+use belay_spec::{Release, Rule};
 
 impl<W: Wide> ScalarOf<W> {
     /// The result of `dst op= src`.
@@ -17,47 +18,76 @@ impl<W: Wide> ScalarOf<W> {
     /// Division and modulo are not tracked by Linux 6.18, nor is a shift by anything but a constant below the width:
     /// the result is unknown, in all 64 bits even for the 32-bit forms. (Division by zero gives zero and modulo by
     /// zero leaves the operand, RFC 9669 section 4.1: both are among the unknown.)
-    pub fn alu(op: AluOp, width: Width, dst: &Self, src: &Self) -> Self {
+    pub fn alu(release: Release, op: AluOp, width: Width, dst: &Self, src: &Self) -> Self {
+        if !release.has(Rule::VariableOperands) && !src.is_operand(op, width) {
+            return Self::UNKNOWN;
+        }
         match op {
             AluOp::Add | AluOp::Sub | AluOp::Mul | AluOp::And | AluOp::Or | AluOp::Xor => {
-                let bits = combine_bits(op, dst.tnum, src.tnum);
-                let low = combine(op, &dst.low, &src.low, bits.low());
+                let bits = combine_bits(release, op, dst.tnum, src.tnum);
+                let low = combine(release, op, &dst.low, &src.low, bits.low());
                 match width {
-                    Width::W32 => Self::zero_extended(bits.low(), low),
+                    Width::W32 => Self::zero_extended(release, bits.low(), low),
                     Width::W64 => {
-                        Self::from_parts(bits, combine(op, &dst.full, &src.full, bits), low).checked()
+                        let full = combine(release, op, &dst.full, &src.full, bits);
+                        Self::from_parts(release, bits, full, low).checked(release)
                     }
                 }
             }
             AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => match (src.shift_amount(width), width) {
-                (Some(amount), Width::W32) => dst.shift_low(op, amount),
-                (Some(amount), Width::W64) => dst.shift_full(op, amount),
+                (Some(amount), Width::W32) => dst.shift_low(release, op, amount),
+                (Some(amount), Width::W64) => dst.shift_full(release, op, amount),
                 (None, _) => Self::UNKNOWN,
             },
             AluOp::Div | AluOp::Sdiv | AluOp::Mod | AluOp::Smod => Self::UNKNOWN,
         }
     }
 
+    /// Whether releases without [`Rule::VariableOperands`] look at this second operand at all: it must be a constant but for
+    /// sums, differences and conjunctions, and no contradiction.
+    fn is_operand(&self, op: AluOp, width: Width) -> bool {
+        let (constant, exact, empty) = match width {
+            Width::W32 => {
+                let constant = self.as_constant32();
+                (
+                    constant.is_some(),
+                    constant.is_some_and(|c| self.low == Bounds::constant(c)),
+                    self.low.is_empty(),
+                )
+            }
+            Width::W64 => {
+                let constant = self.as_constant();
+                (
+                    constant.is_some(),
+                    constant.is_some_and(|c| self.full == Bounds::constant(c)),
+                    self.full.is_empty(),
+                )
+            }
+        };
+        let variable_allowed = matches!(op, AluOp::Add | AluOp::Sub | AluOp::And);
+        !empty && if constant { exact } else { variable_allowed }
+    }
+
     /// The variable part of `pointer += number`, where `self` is that of the pointer.
     ///
     /// Linux computes it apart from numbers: the lower half is derived from the register, not added, and an unsigned
     /// range of which any end wraps is forgotten.
-    pub fn pointer_plus(&self, number: &Self) -> Self {
+    pub fn pointer_plus(&self, release: Release, number: &Self) -> Self {
         let wraps = self.full.umax.overflowing_add(number.full.umax).1;
-        Self::pointer_moved(self.tnum.add(number.tnum), self.full.add(&number.full), wraps)
+        Self::pointer_moved(release, self.tnum.add(number.tnum), self.full.add(release, &number.full), wraps)
     }
 
     /// The variable part of `pointer -= number`, as in [`ScalarOf::pointer_plus`].
-    pub fn pointer_minus(&self, number: &Self) -> Self {
+    pub fn pointer_minus(&self, release: Release, number: &Self) -> Self {
         let wraps = self.full.umin < number.full.umax;
-        Self::pointer_moved(self.tnum.sub(number.tnum), self.full.sub(&number.full), wraps)
+        Self::pointer_moved(release, self.tnum.sub(number.tnum), self.full.sub(release, &number.full), wraps)
     }
 
-    fn pointer_moved(bits: Tnum<W>, mut full: Bounds<W>, wraps: bool) -> Self {
+    fn pointer_moved(release: Release, bits: Tnum<W>, mut full: Bounds<W>, wraps: bool) -> Self {
         if wraps {
             (full.umin, full.umax) = (W::ZERO, W::MAX);
         }
-        Self::from_parts(bits, full, Bounds::UNKNOWN).checked()
+        Self::from_parts(release, bits, full, Bounds::UNKNOWN).checked(release)
     }
 
     /// The two values that Linux follows one by one through `dst &= src` and `dst |= src`, instead of their join.
@@ -66,8 +96,11 @@ impl<W: Wide> ScalarOf<W> {
     /// is a mask: joining the results for `0` and `-1` would lose that the result is one of two numbers. With a
     /// constant `src` the kernel forks here: it goes on with the second of the pair (all ones), and later walks the
     /// same instruction again with the first (zero).
-    pub fn fork_before(op: AluOp, dst: &Self, src: &Self) -> Option<(Self, Self)> {
-        if !matches!(op, AluOp::And | AluOp::Or) || src.as_constant().is_none() {
+    pub fn fork_before(release: Release, op: AluOp, dst: &Self, src: &Self) -> Option<(Self, Self)> {
+        if !release.has(Rule::MasksForked)
+            || !matches!(op, AluOp::And | AluOp::Or)
+            || src.as_constant().is_none()
+        {
             return None;
         }
         let ones = (W::MAX.signed(), W::Half::MAX.signed());
@@ -89,21 +122,17 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// The result of `dst = -dst`.
-    pub fn neg(&self, width: Width) -> Self {
-        Self::alu(AluOp::Sub, width, &Self::constant(W::ZERO), self)
+    pub fn neg(&self, release: Release, width: Width) -> Self {
+        if !release.has(Rule::NegationTracked) {
+            return Self::UNKNOWN;
+        }
+        Self::alu(release, AluOp::Sub, width, &Self::constant(W::ZERO), self)
     }
 
     /// A half, zero-extended. The signed range of the register is that of the half where it has no sign, else every
     /// zero-extended half.
-    pub(super) fn zero_extended(bits: Tnum<W::Half>, low: Bounds<W::Half>) -> Self {
-        let (umin, umax) = (W::of_low(low.umin), W::of_low(low.umax));
-        let (smin, smax) = if low.smin >= W::Half::SIGNED_ZERO && low.smax >= W::Half::SIGNED_ZERO {
-            (W::of_low_signed(low.smin), W::of_low_signed(low.smax))
-        } else {
-            (W::ZERO, W::of_low(W::Half::MAX))
-        };
-        let full = Bounds { umin, umax, smin: smin.signed(), smax: smax.signed() };
-        Self::from_parts(Tnum::of_low(bits), full, low).checked()
+    pub(super) fn zero_extended(release: Release, bits: Tnum<W::Half>, low: Bounds<W::Half>) -> Self {
+        Self::from_parts(release, Tnum::of_low(bits), Bounds::of_low(&low), low).checked(release)
     }
 
     /// The amount of a shift, if it is one constant below the width. Linux asks the whole register to be below it
@@ -117,12 +146,12 @@ impl<W: Wide> ScalarOf<W> {
         below_width.then(|| u32::try_from(amount.to_u64()).ok()).flatten()
     }
 
-    fn shift_low(&self, op: AluOp, amount: u32) -> Self {
+    fn shift_low(&self, release: Release, op: AluOp, amount: u32) -> Self {
         let bits = shift_bits(op, self.tnum.low(), amount);
-        Self::zero_extended(bits, shift(op, &self.low, amount))
+        Self::zero_extended(release, bits, shift(op, &self.low, amount))
     }
 
-    fn shift_full(&self, op: AluOp, amount: u32) -> Self {
+    fn shift_full(&self, release: Release, op: AluOp, amount: u32) -> Self {
         let mut full = shift(op, &self.full, amount);
         let low = match op {
             AluOp::Lsh => self.low.shl(amount),
@@ -134,15 +163,28 @@ impl<W: Wide> ScalarOf<W> {
             let raised = |half| W::of_low(W::Half::of_signed(half)).shl(amount).signed();
             (full.smin, full.smax) = (raised(self.low.smin), raised(self.low.smax));
         }
-        Self::from_parts(shift_bits(op, self.tnum, amount), full, low).checked()
+        Self::from_parts(release, shift_bits(op, self.tnum, amount), full, low).checked(release)
     }
 }
 
-fn combine_bits<U: Word>(op: AluOp, dst: Tnum<U>, src: Tnum<U>) -> Tnum<U> {
+impl<W: Wide> Bounds<W> {
+    /// The ranges of a register whose lower half has these and whose upper half is zero.
+    pub(super) fn of_low(low: &Bounds<W::Half>) -> Self {
+        let (smin, smax) = if low.smin >= W::Half::SIGNED_ZERO && low.smax >= W::Half::SIGNED_ZERO {
+            (W::of_low_signed(low.smin), W::of_low_signed(low.smax))
+        } else {
+            (W::ZERO, W::of_low(W::Half::MAX))
+        };
+        let (umin, umax) = (W::of_low(low.umin), W::of_low(low.umax));
+        Bounds { umin, umax, smin: smin.signed(), smax: smax.signed() }
+    }
+}
+
+fn combine_bits<U: Word>(release: Release, op: AluOp, dst: Tnum<U>, src: Tnum<U>) -> Tnum<U> {
     match op {
         AluOp::Add => dst.add(src),
         AluOp::Sub => dst.sub(src),
-        AluOp::Mul => dst.mul(src),
+        AluOp::Mul => dst.mul(release, src),
         AluOp::And => dst.and(src),
         AluOp::Or => dst.or(src),
         AluOp::Xor => dst.xor(src),
@@ -151,11 +193,17 @@ fn combine_bits<U: Word>(op: AluOp, dst: Tnum<U>, src: Tnum<U>) -> Tnum<U> {
 }
 
 /// The ranges of a result whose bits are already known.
-fn combine<U: Word>(op: AluOp, dst: &Bounds<U>, src: &Bounds<U>, bits: Tnum<U>) -> Bounds<U> {
+fn combine<U: Word>(
+    release: Release,
+    op: AluOp,
+    dst: &Bounds<U>,
+    src: &Bounds<U>,
+    bits: Tnum<U>,
+) -> Bounds<U> {
     match op {
-        AluOp::Add => dst.add(src),
-        AluOp::Sub => dst.sub(src),
-        AluOp::Mul => dst.mul(src),
+        AluOp::Add => dst.add(release, src),
+        AluOp::Sub => dst.sub(release, src),
+        AluOp::Mul => dst.mul(release, src),
         AluOp::And => dst.and(src, bits),
         AluOp::Or => dst.or(src, bits),
         AluOp::Xor => Bounds::of_bits(bits),

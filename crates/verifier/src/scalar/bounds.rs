@@ -6,6 +6,7 @@
 
 use super::tnum::Tnum;
 use super::word::Word;
+use belay_spec::{Release, Rule};
 
 /// An unsigned and a signed range of the same word. A bound may exceed its opposite: then there is no member.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -100,25 +101,28 @@ impl<U: Word> Bounds<U> {
     }
 
     /// Sums. The unsigned ends may both wrap (then so does every sum between them), not just one.
-    pub fn add(&self, other: &Self) -> Self {
+    pub fn add(&self, release: Release, other: &Self) -> Self {
         let (umin, min_wraps) = self.umin.overflowing_add(other.umin);
         let (umax, max_wraps) = self.umax.overflowing_add(other.umax);
-        let unsigned = (min_wraps == max_wraps).then_some((umin, umax));
+        let unsigned = is_one_range(release, min_wraps, max_wraps).then_some((umin, umax));
         let signed = U::signed_add(self.smin, other.smin).zip(U::signed_add(self.smax, other.smax));
         Self::from_ends(unsigned, signed)
     }
 
     /// Differences; the ends wrap both or not at all, as in sums.
-    pub fn sub(&self, other: &Self) -> Self {
+    pub fn sub(&self, release: Release, other: &Self) -> Self {
         let (umin, min_wraps) = self.umin.overflowing_sub(other.umax);
         let (umax, max_wraps) = self.umax.overflowing_sub(other.umin);
-        let unsigned = (min_wraps == max_wraps).then_some((umin, umax));
+        let unsigned = is_one_range(release, min_wraps, max_wraps).then_some((umin, umax));
         let signed = U::signed_sub(self.smin, other.smax).zip(U::signed_sub(self.smax, other.smin));
         Self::from_ends(unsigned, signed)
     }
 
     /// Products: known when no product of ends overflows.
-    pub fn mul(&self, other: &Self) -> Self {
+    pub fn mul(&self, release: Release, other: &Self) -> Self {
+        if !release.has(Rule::SignedProducts) {
+            return self.mul_half_words(other);
+        }
         let unsigned = self.umin.checked_mul(other.umin).zip(self.umax.checked_mul(other.umax));
         let corners = [
             U::signed_mul(self.smin, other.smin),
@@ -131,6 +135,19 @@ impl<U: Word> Bounds<U> {
             _ => None,
         };
         Self::from_ends(unsigned, signed)
+    }
+
+    /// Products of factors that are not negative and fit in half the width, so that none overflows.
+    fn mul_half_words(&self, other: &Self) -> Self {
+        let greatest = U::low_mask(U::BITS / 2);
+        let fits = |factor: &Self| factor.smin >= U::SIGNED_ZERO && factor.umax <= greatest;
+        match self.umin.checked_mul(other.umin).zip(self.umax.checked_mul(other.umax)) {
+            Some((umin, umax)) if fits(self) && fits(other) => match umax.signed() < U::SIGNED_ZERO {
+                true => Bounds { umin, umax, ..Self::UNKNOWN },
+                false => Self::unsigned(umin, umax),
+            },
+            _ => Self::UNKNOWN,
+        }
     }
 
     /// Conjunctions whose bits are `bits`: none exceeds either operand.
@@ -188,4 +205,10 @@ impl<U: Word> Bounds<U> {
         let (smin, smax) = signed.unwrap_or((U::SIGNED_MIN, U::SIGNED_MAX));
         Bounds { umin, umax, smin, smax }
     }
+}
+
+/// Whether sums between two ends that may wrap are one range: when neither wraps, or, since
+/// [`Rule::WrappingSums`], when both do.
+fn is_one_range(release: Release, min_wraps: bool, max_wraps: bool) -> bool {
+    min_wraps == max_wraps && (!min_wraps || release.has(Rule::WrappingSums))
 }

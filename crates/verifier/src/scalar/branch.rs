@@ -5,6 +5,7 @@ use super::bounds::Bounds;
 use super::tnum::Tnum;
 use super::word::{Wide, Word};
 use belay_isa::{CmpOp, Width};
+use belay_spec::{Release, Rule};
 
 /// Whether a jump is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,7 +31,14 @@ pub enum Consistency {
 
 impl<W: Wide> ScalarOf<W> {
     /// Whether `if a op b` is decided.
-    pub fn branch(op: CmpOp, width: Width, a: &Self, b: &Self) -> Outcome {
+    pub fn branch(release: Release, op: CmpOp, width: Width, a: &Self, b: &Self) -> Outcome {
+        if !release.has(Rule::RegisterBranches) && b.constant_at(width).is_none() {
+            return Outcome::Unknown;
+        }
+        if !release.has(Rule::EqualityRuledOut) && matches!(op, CmpOp::Eq | CmpOp::Ne) {
+            let equal = a.constant_at(width).map(|a| Some(a) == b.constant_at(width));
+            return equal.map_or(Outcome::Unknown, |equal| Outcome::of(equal == (op == CmpOp::Eq), true));
+        }
         match width {
             Width::W32 => decide(op, &a.low, a.tnum.low(), &b.low, b.tnum.low()),
             Width::W64 => match (op, decide(op, &a.full, a.tnum, &b.full, b.tnum)) {
@@ -46,23 +54,107 @@ impl<W: Wide> ScalarOf<W> {
     /// operand that is an immediate, pass a constant and drop it.
     ///
     /// Meant for jumps that [`ScalarOf::branch`] did not decide; on a decided one it may report a contradiction.
-    pub fn refine(op: CmpOp, width: Width, taken: bool, a: &mut Self, b: &mut Self) -> Consistency {
+    pub fn refine(
+        release: Release,
+        op: CmpOp,
+        width: Width,
+        taken: bool,
+        a: &mut Self,
+        b: &mut Self,
+    ) -> Consistency {
+        if !release.has(Rule::RegisterBranches) {
+            return Self::refine_one(release, op, width, taken, a, b);
+        }
         match fact(op, taken) {
             Fact::Order(order, Sides::AsWritten) => Self::refine_order(order, width, a, b),
             Fact::Order(order, Sides::Swapped) => Self::refine_order(order, width, b, a),
             Fact::Equal => Self::refine_equal(width, a, b),
+            Fact::Unequal if !release.has(Rule::InequalityNarrows) => {}
             Fact::Unequal => Self::refine_against_constant(width, a, b, Self::exclude),
             Fact::SharesBit => Self::refine_against_constant(width, a, b, Self::set_single_bit),
             Fact::SharesNoBit => Self::refine_against_constant(width, a, b, Self::clear_bits),
         }
-        let (a, b) = (a.settle(), b.settle());
+        let (a, b) = (a.settle(release), b.settle(release));
         if a == Consistency::Consistent { b } else { a }
+    }
+
+    /// [`ScalarOf::refine`] of releases without [`Rule::RegisterBranches`]: a comparison with a constant teaches of the other
+    /// operand; of two registers, equality alone teaches of both.
+    fn refine_one(
+        release: Release,
+        op: CmpOp,
+        width: Width,
+        taken: bool,
+        a: &mut Self,
+        b: &mut Self,
+    ) -> Consistency {
+        let (mut left, mut right) = (*a, *b);
+        let both = match (a.constant_at(width), b.constant_at(width)) {
+            (None, None) => true,
+            (_, b_known) => {
+                // (Where both are, the second is the constant.)
+                match b_known.is_some() {
+                    true => right = Self::constant(b_known.unwrap_or(W::ZERO)),
+                    false => left = Self::constant(a.constant_at(width).unwrap_or(W::ZERO)),
+                }
+                false
+            }
+        };
+        match fact(op, taken) {
+            Fact::Equal if both && width == Width::W32 => return Consistency::Consistent,
+            Fact::Equal => Self::refine_equal(width, &mut left, &mut right),
+            _ if both => return Consistency::Consistent,
+            Fact::Order(order, Sides::AsWritten) => Self::refine_order(order, width, &mut left, &mut right),
+            Fact::Order(order, Sides::Swapped) => Self::refine_order(order, width, &mut right, &mut left),
+            Fact::Unequal => {}
+            Fact::SharesBit => {
+                Self::refine_against_constant(width, &mut left, &mut right, Self::set_single_bit);
+            }
+            Fact::SharesNoBit => {
+                Self::refine_against_constant(width, &mut left, &mut right, Self::clear_bits);
+            }
+        }
+        match (both, b.constant_at(width)) {
+            (true, _) => {
+                (*a, *b) = (left, right);
+                b.normalize(release);
+                a.normalize(release);
+            }
+            (false, Some(_)) => *a = left.derived_from(width).normalized(release),
+            (false, None) => *b = right.derived_from(width).normalized(release),
+        }
+        Consistency::Consistent
+    }
+
+    /// With the ranges of the part that was not compared forgotten, and derived from those of the part that was.
+    fn derived_from(mut self, width: Width) -> Self {
+        match width {
+            Width::W32 if self.tnum.max().high() == W::Half::ZERO => self.full = Bounds::of_low(&self.low),
+            Width::W32 => self.full = Bounds::UNKNOWN,
+            Width::W64 => self.low = self.full.low_half(),
+        }
+        self
+    }
+
+    fn normalized(mut self, release: Release) -> Self {
+        self.normalize(release);
+        self
     }
 
     /// [`ScalarOf::refine`] for `if r op r`, a register compared with itself. Linux learns from it as if the operands
     /// were two registers that share their storage (`r < r` keeps neither end of the range); nothing but
     /// an order teaches anything.
-    pub fn refine_same(op: CmpOp, width: Width, taken: bool, operand: &mut Self) -> Consistency {
+    pub fn refine_same(
+        release: Release,
+        op: CmpOp,
+        width: Width,
+        taken: bool,
+        operand: &mut Self,
+    ) -> Consistency {
+        if !release.has(Rule::RegisterBranches) {
+            let mut twin = *operand;
+            return Self::refine_one(release, op, width, taken, operand, &mut twin);
+        }
         if let Fact::Order(order, _) = fact(op, taken) {
             let (mut lesser, mut greater) = (*operand, *operand);
             Self::refine_order(order, width, &mut lesser, &mut greater);
@@ -72,12 +164,12 @@ impl<W: Wide> ScalarOf<W> {
             operand.low.intersect(&greater.low);
         }
         // Once for each operand that it is.
-        operand.normalize();
-        operand.settle()
+        operand.normalize(release);
+        operand.settle(release)
     }
 
-    fn settle(&mut self) -> Consistency {
-        self.normalize();
+    fn settle(&mut self, release: Release) -> Consistency {
+        self.normalize(release);
         if !self.is_contradictory() {
             return Consistency::Consistent;
         }

@@ -10,8 +10,11 @@
 //! - **Sound.** The result of an operator contains the result of every pair of members; a branch decision holds for
 //!   every pair of members; a refinement loses no pair that takes the branch. Tested on *all* values of a small width
 //!   (`tests::exhaustive`) and on random members at 64 bits (`tests::random`). The domain is generic over [`Wide`] for this.
-//! - **No more and no less precise than Linux 6.18.** More precision would accept programs that the kernel rejects.
-//!   `tests/scalar_kernel.rs` compares every component with what the running kernel's log prints.
+//! - **No more and no less precise than Linux.** More precision would accept programs that the kernel rejects.
+//!   `tests/scalar_kernel.rs` compares every component with what the kernel's log prints.
+//!
+//! What a release knows of numbers that an older one does not is a [`Rule`] each, asked for at the one place that it changes;
+//! so whatever derives something takes the release first. The text describes the newest.
 
 mod alu;
 mod bounds;
@@ -29,6 +32,8 @@ pub use bounds::Bounds;
 pub use branch::{Consistency, Outcome};
 pub use tnum::Tnum;
 pub use word::{Wide, Word};
+
+use belay_spec::{Release, Rule};
 
 /// What is known of a 64-bit register that holds a number.
 pub type Scalar = ScalarOf<u64>;
@@ -65,24 +70,30 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// `min ..= max` in unsigned order.
-    pub fn unsigned_range(min: W, max: W) -> Self {
-        Self::from_parts(Tnum::UNKNOWN, Bounds { umin: min, umax: max, ..Bounds::UNKNOWN }, Bounds::UNKNOWN)
+    pub fn unsigned_range(release: Release, min: W, max: W) -> Self {
+        Self::from_parts(
+            release,
+            Tnum::UNKNOWN,
+            Bounds { umin: min, umax: max, ..Bounds::UNKNOWN },
+            Bounds::UNKNOWN,
+        )
     }
 
     /// `min ..= max` in signed order.
-    pub fn signed_range(min: W::Signed, max: W::Signed) -> Self {
-        Self::from_parts(Tnum::UNKNOWN, Bounds::signed(min, max), Bounds::UNKNOWN)
+    pub fn signed_range(release: Release, min: W::Signed, max: W::Signed) -> Self {
+        let full = Bounds::signed(min, max);
+        Self::from_parts(release, Tnum::UNKNOWN, full, full.low_half())
     }
 
     /// The members of `tnum`.
-    pub fn of_bits(tnum: Tnum<W>) -> Self {
-        Self::from_parts(tnum, Bounds::UNKNOWN, Bounds::UNKNOWN)
+    pub fn of_bits(release: Release, tnum: Tnum<W>) -> Self {
+        Self::from_parts(release, tnum, Bounds::UNKNOWN, Bounds::UNKNOWN)
     }
 
     /// What all three allow, normalized.
-    pub fn from_parts(tnum: Tnum<W>, full: Bounds<W>, low: Bounds<W::Half>) -> Self {
+    pub fn from_parts(release: Release, tnum: Tnum<W>, full: Bounds<W>, low: Bounds<W::Half>) -> Self {
         let mut scalar = ScalarOf { tnum, full, low };
-        scalar.normalize();
+        scalar.normalize(release);
         scalar
     }
 
@@ -170,24 +181,24 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// What both allow, normalized.
-    pub fn intersect(&self, other: &Self) -> Self {
+    pub fn intersect(&self, release: Release, other: &Self) -> Self {
         let mut both = *self;
         both.full.intersect(&other.full);
         both.low.intersect(&other.low);
         both.tnum = both.tnum.intersect(other.tnum);
-        both.normalize();
+        both.normalize(release);
         both
     }
 
     /// The least product that contains the members of both, component by component. Linux never joins states; this
     /// is for callers that must forget which of two it was.
-    pub fn join(&self, other: &Self) -> Self {
+    pub fn join(&self, release: Release, other: &Self) -> Self {
         let mut joined = ScalarOf {
             tnum: self.tnum.union(other.tnum),
             full: self.full.union(&other.full),
             low: self.low.union(&other.low),
         };
-        joined.normalize();
+        joined.normalize(release);
         joined
     }
 
@@ -206,8 +217,8 @@ impl<W: Wide> ScalarOf<W> {
     }
 
     /// The result of an arithmetic instruction, as it is left in the register.
-    fn checked(mut self) -> Self {
-        if self.is_contradictory() {
+    fn checked(mut self, release: Release) -> Self {
+        if release.has(Rule::MutualRanges) && self.is_contradictory() {
             self.forget_ranges();
         }
         self

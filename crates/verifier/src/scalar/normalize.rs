@@ -8,6 +8,7 @@ use super::ScalarOf;
 use super::bounds::Bounds;
 use super::tnum::Tnum;
 use super::word::{Wide, Word};
+use belay_spec::{Release, Rule};
 
 /// After three rounds Linux stops, whether or not another would learn more.
 const ROUNDS: usize = 3;
@@ -16,23 +17,30 @@ impl<W: Wide> ScalarOf<W> {
     /// Tightens every component by the others. No member is lost, and none is won but for one rule of Linux that
     /// forgets a little (`sign_extension_without_sign`). When there is no member, some range may (but need not) come
     /// out with its ends crossed: see [`ScalarOf::is_contradictory`].
-    pub fn normalize(&mut self) {
-        self.ranges_from_bits();
-        for _ in 0..ROUNDS {
-            self.low_from_full();
-            self.low.reconcile_signs();
-            self.full.reconcile_signs();
-            self.full_from_low();
+    pub fn normalize(&mut self, release: Release) {
+        self.ranges_from_bits(release);
+        if release.has(Rule::MutualRanges) {
+            for _ in 0..ROUNDS {
+                self.low_from_full();
+                self.low.reconcile_signs();
+                self.full.reconcile_signs();
+                self.full_from_low();
+            }
+        } else {
+            self.low.share_known_sign();
+            self.full.share_known_sign();
         }
         self.bits_from_ranges();
         // The new bits may be sharper than the ranges: (0x0; 0xfc) makes a maximum of 0xff 0xfc.
-        self.ranges_from_bits();
+        self.ranges_from_bits(release);
     }
 
-    fn ranges_from_bits(&mut self) {
+    fn ranges_from_bits(&mut self, release: Release) {
         self.low.clamp_to_bits(self.tnum.low());
         self.full.clamp_to_bits(self.tnum);
-        if let Some(only) = self.only_member() {
+        if release.has(Rule::OnlyMember)
+            && let Some(only) = self.only_member()
+        {
             *self = Self::constant(only);
         }
     }
@@ -111,6 +119,22 @@ impl<U: Word> Bounds<U> {
         if first.signed() <= last.signed() {
             self.clamp_signed(first.signed(), last.signed());
         }
+    }
+
+    /// Exchanges knowledge between the unsigned and the signed range where one of them shows the sign: then they are one
+    /// range. All that releases without [`Rule::MutualRanges`] do; where nothing is left, they do it in this way.
+    fn share_known_sign(&mut self) {
+        let (first, last) = (U::of_signed(self.smin), U::of_signed(self.smax));
+        if self.smin >= U::SIGNED_ZERO || self.smax < U::SIGNED_ZERO {
+            (self.umin, self.umax) = (self.umin.max(first), self.umax.min(last));
+        } else if self.umax.signed() >= U::SIGNED_ZERO {
+            self.umax = self.umax.min(last);
+        } else if self.umin.signed() < U::SIGNED_ZERO {
+            self.umin = self.umin.max(first);
+        } else {
+            return;
+        }
+        (self.smin, self.smax) = (self.umin.signed(), self.umax.signed());
     }
 
     /// Exchanges knowledge between the unsigned and the signed range.

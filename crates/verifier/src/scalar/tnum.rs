@@ -6,6 +6,7 @@
 //! with Tristate Numbers" (CGO 2022), with the multiplication that Linux uses since 6.18.
 
 use super::word::{Wide, Word};
+use belay_spec::{Release, Rule};
 use std::fmt;
 
 /// Knowledge of single bits.
@@ -149,7 +150,10 @@ impl<U: Word> Tnum<U> {
     }
 
     /// Products, by long multiplication: a known one of `self` adds the shifted `other`, an unknown bit may or may not.
-    pub fn mul(self, other: Self) -> Self {
+    pub fn mul(self, release: Release, other: Self) -> Self {
+        if !release.has(Rule::SharpProducts) {
+            return self.mul_apart(other);
+        }
         let mut sum = Tnum::constant(U::ZERO);
         let mut shift = 0;
         while shift < U::BITS && self.max().shr(shift) != U::ZERO {
@@ -162,6 +166,25 @@ impl<U: Word> Tnum<U> {
             shift += 1;
         }
         sum
+    }
+
+    /// Products with what is known and what is not multiplied apart: that of the values, and added to it whatever bits the
+    /// unknown ones may contribute.
+    fn mul_apart(self, other: Self) -> Self {
+        let known = Tnum::constant(self.value.wrapping_mul(other.value));
+        let unknown = |mask: U| Tnum { value: U::ZERO, mask };
+        let mut sum = Tnum::constant(U::ZERO);
+        let mut shift = 0;
+        while shift < U::BITS && self.max().shr(shift) != U::ZERO {
+            let row = other.shl(shift);
+            if self.value.shr(shift) & U::ONE != U::ZERO {
+                sum = sum.add(unknown(row.mask));
+            } else if self.mask.shr(shift) & U::ONE != U::ZERO {
+                sum = sum.add(unknown(row.max()));
+            }
+            shift += 1;
+        }
+        known.add(sum)
     }
 
     /// Conjunctions: one where both are one, zero where either is.

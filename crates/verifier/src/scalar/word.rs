@@ -54,6 +54,8 @@ pub trait Word:
     fn overflowing_add(self, other: Self) -> (Self, bool);
     /// Difference, and whether it wrapped.
     fn overflowing_sub(self, other: Self) -> (Self, bool);
+    /// Product modulo 2^`BITS`.
+    fn wrapping_mul(self, other: Self) -> Self;
     /// Product, if it is representable.
     fn checked_mul(self, other: Self) -> Option<Self>;
     /// Signed sum, if it is representable.
@@ -153,6 +155,9 @@ macro_rules! machine_word {
             }
             fn overflowing_sub(self, other: Self) -> (Self, bool) {
                 <$unsigned>::overflowing_sub(self, other)
+            }
+            fn wrapping_mul(self, other: Self) -> Self {
+                <$unsigned>::wrapping_mul(self, other)
             }
             fn checked_mul(self, other: Self) -> Option<Self> {
                 <$unsigned>::checked_mul(self, other)

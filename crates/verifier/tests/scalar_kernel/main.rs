@@ -15,6 +15,7 @@ mod walk;
 
 use belay_isa::{Slot, decode_all};
 use belay_linux::{Kernel, Load, LogLevel};
+use belay_spec::Release;
 use corners::corners;
 use log::{Printed, is_refused_offset, parse};
 use program::{Program, Step, assemble, step};
@@ -64,7 +65,8 @@ fn slots(program: &Program) -> Vec<Slot> {
 /// Walks a program both ways: how many registers agree, or where the walks part.
 fn compare(program: &Program) -> Result<usize, String> {
     let log = ask(program)?;
-    agreement(&walk(program), &parse(&log), is_refused_offset(&log)).map_err(|why| format!("{why}\n{log}"))
+    agreement(&walk(Release::LATEST, program), &parse(&log), is_refused_offset(&log))
+        .map_err(|why| format!("{why}\n{log}"))
 }
 
 /// How many registers agree, or where the walks part. Theirs may be `cut_short`.
@@ -144,7 +146,8 @@ fn every_bound_is_the_recorded_one() {
     for block in recorded.split("program ").skip(1) {
         let (code, log) = block.split_once('\n').expect("a program has a walk");
         let program = unhex(code);
-        agreed += agreement(&walk(&program), &parse(log), true).unwrap_or_else(|why| panic!("{why}\n{log}"));
+        agreed += agreement(&walk(Release::LATEST, &program), &parse(log), true)
+            .unwrap_or_else(|why| panic!("{why}\n{log}"));
     }
     assert!(agreed > 500, "the record is not understood: {agreed} registers seen");
 }

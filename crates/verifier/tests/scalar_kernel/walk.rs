@@ -2,6 +2,7 @@
 
 use crate::program::{PACKET, Program};
 use belay_isa::{AluOp, CmpOp, Imm64, Insn, Reg, Src, Width};
+use belay_spec::Release;
 use belay_verifier::scalar::{Outcome, Scalar};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub(crate) enum Event<S> {
 }
 
 /// The walk of a program in the kernel's order: the branch not taken first, the one taken later, last one first.
-pub(crate) fn walk(program: &Program) -> Vec<Event<State>> {
+pub(crate) fn walk(release: Release, program: &Program) -> Vec<Event<State>> {
     let mut events = Vec::new();
     let mut postponed: Vec<(u32, u32, State)> = vec![];
     let mut state = State::new();
@@ -40,19 +41,19 @@ pub(crate) fn walk(program: &Program) -> Vec<Event<State>> {
                 state.insert(dst.number(), Scalar::constant(value));
             }
             Insn::Mov { width, dst, src } => {
-                let moved = value(&state, src).mov(width);
+                let moved = value(&state, src).mov(release, width);
                 state.insert(dst.number(), moved);
             }
             Insn::MovSx { width, bits, dst, src } => {
-                let moved = read(&state, src).sign_extend(u32::from(bits), width);
+                let moved = read(&state, src).sign_extend(release, u32::from(bits), width);
                 state.insert(dst.number(), moved);
             }
             Insn::Neg { width, dst } => {
-                let negated = read(&state, dst).neg(width);
+                let negated = read(&state, dst).neg(release, width);
                 state.insert(dst.number(), negated);
             }
             Insn::Endian { op, bits, dst } => {
-                let swapped = read(&state, dst).byte_swap(op, bits);
+                let swapped = read(&state, dst).byte_swap(release, op, bits);
                 state.insert(dst.number(), swapped);
             }
             Insn::Store { .. } => {}
@@ -67,8 +68,8 @@ pub(crate) fn walk(program: &Program) -> Vec<Event<State>> {
                     return events;
                 }
                 let moved = match op {
-                    AluOp::Add => pointer.pointer_plus(&number),
-                    _ => pointer.pointer_minus(&number),
+                    AluOp::Add => pointer.pointer_plus(release, &number),
+                    _ => pointer.pointer_minus(release, &number),
                 };
                 if !is_sane(&moved) {
                     return events;
@@ -76,17 +77,17 @@ pub(crate) fn walk(program: &Program) -> Vec<Event<State>> {
                 state.insert(PACKET.number(), moved);
             }
             Insn::Load { size, signed, dst, .. } => {
-                let loaded = read(&state, dst).extend_loaded(size, signed);
+                let loaded = read(&state, dst).extend_loaded(release, size, signed);
                 state.insert(dst.number(), loaded);
             }
             Insn::Alu { op, width, dst, src } => {
                 let src = value(&state, src);
                 let mut operand = read(&state, dst);
-                let fork = Scalar::fork_before(op, &operand, &src);
+                let fork = Scalar::fork_before(release, op, &operand, &src);
                 if let Some((_zero, ones)) = fork {
                     operand = ones;
                 }
-                state.insert(dst.number(), Scalar::alu(op, width, &operand, &src));
+                state.insert(dst.number(), Scalar::alu(release, op, width, &operand, &src));
                 if fork.is_some() {
                     // From here on there are two walks of the same code, and the kernel may prune the second.
                     events.push(Event::After { pc, state });
@@ -96,13 +97,13 @@ pub(crate) fn walk(program: &Program) -> Vec<Event<State>> {
             Insn::Branch { op, width, dst, src, off } => {
                 let target = next.wrapping_add_signed(i32::from(off));
                 let (a, b) = (read(&state, dst), value(&state, src));
-                match Scalar::branch(op, width, &a, &b) {
+                match Scalar::branch(release, op, width, &a, &b) {
                     Outcome::Always => next = target,
                     Outcome::Never => {}
                     Outcome::Unknown => {
-                        let taken = after_branch(&state, op, width, true, dst, src);
+                        let taken = after_branch(release, &state, op, width, true, dst, src);
                         postponed.push((pc, target, taken));
-                        state = after_branch(&state, op, width, false, dst, src);
+                        state = after_branch(release, &state, op, width, false, dst, src);
                     }
                 }
             }
@@ -130,19 +131,27 @@ fn is_sane(offset: &Scalar) -> bool {
     }
 }
 
-fn after_branch(state: &State, op: CmpOp, width: Width, taken: bool, dst: Reg, src: Src) -> State {
+fn after_branch(
+    release: Release,
+    state: &State,
+    op: CmpOp,
+    width: Width,
+    taken: bool,
+    dst: Reg,
+    src: Src,
+) -> State {
     let mut state = state.clone();
     let mut a = state[&dst.number()];
     let _ = match src {
-        Src::Reg(src) if src == dst => Scalar::refine_same(op, width, taken, &mut a),
+        Src::Reg(src) if src == dst => Scalar::refine_same(release, op, width, taken, &mut a),
         Src::Reg(src) => {
             let mut b = state[&src.number()];
-            let consistency = Scalar::refine(op, width, taken, &mut a, &mut b);
+            let consistency = Scalar::refine(release, op, width, taken, &mut a, &mut b);
             state.insert(src.number(), b);
             consistency
         }
         Src::Imm(imm) => {
-            Scalar::refine(op, width, taken, &mut a, &mut Scalar::constant(i64::from(imm) as u64))
+            Scalar::refine(release, op, width, taken, &mut a, &mut Scalar::constant(i64::from(imm) as u64))
         }
     };
     state.insert(dst.number(), a);

@@ -3,13 +3,14 @@
 //! A set of words is a bit mask here, so a check over all members of two scalars is a few machine operations.
 
 use super::small::Small;
-use super::{ALU_OPS, CMP_OPS, WIDTHS, concrete};
+use super::{ALU_OPS, CMP_OPS, LATEST, WIDTHS, concrete};
 use crate::scalar::ScalarOf;
 use crate::scalar::bounds::Bounds;
 use crate::scalar::branch::{Consistency, Outcome};
 use crate::scalar::tnum::Tnum;
 use crate::scalar::word::{Wide, Word};
 use belay_isa::{AluOp, CmpOp, Width};
+use belay_spec::Release;
 use std::collections::HashSet;
 use std::fmt::Debug;
 
@@ -90,7 +91,7 @@ fn normalized<W: Enumerable>(candidates: impl Iterator<Item = ScalarOf<W>>) -> V
     let mut seen = HashSet::new();
     candidates
         .map(|mut scalar| {
-            scalar.normalize();
+            scalar.normalize(LATEST);
             scalar
         })
         .filter(|scalar| members(scalar) != 0 && seen.insert(*scalar))
@@ -246,6 +247,10 @@ fn is_lower_half<W: Enumerable>(scalar: &ScalarOf<W>) -> bool {
     scalar.full.umax == W::of_low(low.umax) && low.smin >= W::Half::SIGNED_ZERO
 }
 
+fn each_release(check: impl Fn(Release)) {
+    Release::ALL.into_iter().for_each(check);
+}
+
 #[track_caller]
 fn assert_none(counterexample: Option<String>) {
     if let Some(counterexample) = counterexample {
@@ -267,21 +272,23 @@ fn the_lists_are_complete() {
 fn normalize_keeps_the_members() {
     let singles = single_components::<Nibble>();
     let pairs = || singles.iter().flat_map(|a| singles.iter().map(move |b| overlay(a, b)));
-    assert_none(find_changed_set(pairs(), ScalarOf::normalize));
+    each_release(|release| assert_none(find_changed_set(pairs(), |scalar| scalar.normalize(release))));
     let compounds = compound_scalars();
     let triples = compounds.iter().flat_map(|a| singles.iter().map(move |b| overlay(a, b)));
-    assert_none(find_changed_set(triples, ScalarOf::normalize));
+    each_release(|release| {
+        assert_none(find_changed_set(triples.clone(), |scalar| scalar.normalize(release)))
+    });
     // Six bits tell upper halves that are consecutive from those that are not.
     let singles = every(7, &single_components::<Sixbit>());
     let pairs = singles.iter().flat_map(|a| singles.iter().map(move |b| overlay(a, b)));
-    assert_none(find_changed_set(pairs, ScalarOf::normalize));
+    each_release(|release| assert_none(find_changed_set(pairs.clone(), |scalar| scalar.normalize(release))));
 }
 
 #[test]
 fn normalize_tightens_only() {
     for scalar in compound_scalars() {
         let mut again = scalar;
-        again.normalize();
+        again.normalize(LATEST);
         assert!(again.is_subset_of(&scalar), "{scalar:?} became {again:?}");
     }
 }
@@ -289,10 +296,13 @@ fn normalize_tightens_only() {
 #[test]
 fn arithmetic_loses_no_result() {
     let simple = simple_scalars();
-    assert_none(find_lost_result(&simple, &simple, ScalarOf::alu));
     let compound = compound_scalars();
     let (left, right) = (every(7, &compound), every(11, &compound));
-    assert_none(find_lost_result(&left, &right, ScalarOf::alu));
+    each_release(|release| {
+        let alu = |op, width, a: &_, b: &_| ScalarOf::alu(release, op, width, a, b);
+        assert_none(find_lost_result(&simple, &simple, alu));
+        assert_none(find_lost_result(&left, &right, alu));
+    });
 }
 
 #[test]
@@ -300,7 +310,7 @@ fn arithmetic_of_constants_is_exact() {
     let exact = [AluOp::Add, AluOp::Sub, AluOp::Mul, AluOp::And, AluOp::Or, AluOp::Xor];
     for (op, width) in exact.into_iter().flat_map(|op| WIDTHS.map(|width| (op, width))) {
         for (x, y) in Nibble::all().flat_map(|x| Nibble::all().map(move |y| (x, y))) {
-            let result = ScalarOf::alu(op, width, &ScalarOf::constant(x), &ScalarOf::constant(y));
+            let result = ScalarOf::alu(LATEST, op, width, &ScalarOf::constant(x), &ScalarOf::constant(y));
             assert_eq!(
                 result,
                 ScalarOf::constant(concrete::alu(op, width, x, y)),
@@ -316,7 +326,9 @@ fn a_fork_covers_its_register() {
         .into_iter()
         .flat_map(|op| compound_scalars().into_iter().map(move |s| (op, s)))
     {
-        if let Some((zero, ones)) = ScalarOf::fork_before(op, &scalar, &ScalarOf::constant(Nibble::ONE)) {
+        if let Some((zero, ones)) =
+            ScalarOf::fork_before(LATEST, op, &scalar, &ScalarOf::constant(Nibble::ONE))
+        {
             let covered = members(&zero) | members(&ones);
             assert_eq!(members(&scalar) & !covered, 0, "{scalar:?}: {zero:?}, {ones:?}");
         }
@@ -329,31 +341,37 @@ fn conversions_lose_no_result() {
     let scalars = normalized(
         every(5, &singles).iter().flat_map(|a| every(13, &singles).into_iter().map(move |b| overlay(a, &b))),
     );
-    for scalar in scalars.iter().chain(&normalized(singles.into_iter())) {
+    let singles = normalized(singles.into_iter());
+    for (scalar, release) in
+        scalars.iter().chain(&singles).flat_map(|scalar| Release::ALL.map(|release| (scalar, release)))
+    {
         let covers = |result: ScalarOf<Sixbit>, of: &dyn Fn(Sixbit) -> Sixbit, what: &dyn Debug| {
             let wanted: u64 =
                 words::<Sixbit>(members(scalar)).map(|word| of(word).bit()).fold(0, |a, b| a | b);
             assert_eq!(wanted & !members(&result), 0, "{what:?} of {scalar:?} is {result:?}");
         };
         for width in WIDTHS {
-            covers(scalar.neg(width), &|x| concrete::neg(width, x), &("neg", width));
+            covers(scalar.neg(release, width), &|x| concrete::neg(width, x), &("neg", width));
             let kept = if width == Width::W32 { 3 } else { 6 };
-            covers(scalar.mov(width), &|x| concrete::truncate(kept, x), &("mov", width));
+            covers(scalar.mov(release, width), &|x| concrete::truncate(kept, x), &("mov", width));
             for bits in 1..=3.min(kept - 1) {
-                let extended = scalar.sign_extend(bits, width);
+                let extended = scalar.sign_extend(release, bits, width);
                 covers(extended, &|x| concrete::sign_extend(bits, width, x), &("sign_extend", bits, width));
             }
         }
         for bits in 1..=6 {
-            covers(scalar.truncate(bits), &|x| concrete::truncate(bits, x), &("truncate", bits));
+            covers(scalar.truncate(release, bits), &|x| concrete::truncate(bits, x), &("truncate", bits));
         }
     }
 }
 
 #[test]
 fn decisions_hold_for_all_members() {
-    assert_none(find_wrong_decision(&simple_scalars(), ScalarOf::branch));
-    assert_none(find_wrong_decision(&every(5, &compound_scalars()), ScalarOf::branch));
+    each_release(|release| {
+        let branch = |op, width, a: &_, b: &_| ScalarOf::branch(release, op, width, a, b);
+        assert_none(find_wrong_decision(&simple_scalars(), branch));
+        assert_none(find_wrong_decision(&every(5, &compound_scalars()), branch));
+    });
 }
 
 #[test]
@@ -361,7 +379,7 @@ fn comparisons_of_constants_are_decided() {
     for (op, width) in CMP_OPS.into_iter().flat_map(|op| WIDTHS.map(|width| (op, width))) {
         for (x, y) in Nibble::all().flat_map(|x| Nibble::all().map(move |y| (x, y))) {
             let expected = if concrete::holds(op, width, x, y) { Outcome::Always } else { Outcome::Never };
-            let outcome = ScalarOf::branch(op, width, &ScalarOf::constant(x), &ScalarOf::constant(y));
+            let outcome = ScalarOf::branch(LATEST, op, width, &ScalarOf::constant(x), &ScalarOf::constant(y));
             assert_eq!(outcome, expected, "{x:?} {op:?} {width:?} {y:?}");
         }
     }
@@ -369,8 +387,12 @@ fn comparisons_of_constants_are_decided() {
 
 #[test]
 fn refinement_loses_no_pair() {
-    assert_none(find_lost_pair(&simple_scalars(), ScalarOf::refine));
-    assert_none(find_lost_pair(&every(9, &compound_scalars()), ScalarOf::refine));
+    each_release(|release| {
+        let refine =
+            |op, width, taken, a: &mut _, b: &mut _| ScalarOf::refine(release, op, width, taken, a, b);
+        assert_none(find_lost_pair(&simple_scalars(), refine));
+        assert_none(find_lost_pair(&every(9, &compound_scalars()), refine));
+    });
 }
 
 #[test]
@@ -383,7 +405,7 @@ fn comparing_a_register_with_itself_loses_no_word() {
         }
         for scalar in compound_scalars() {
             let mut after = scalar;
-            let consistency = ScalarOf::refine_same(op, width, taken, &mut after);
+            let consistency = ScalarOf::refine_same(LATEST, op, width, taken, &mut after);
             assert_eq!(consistency, Consistency::Consistent, "{op:?} {width:?}: {scalar:?}");
             assert_eq!(
                 members(&scalar) & !members(&after),
@@ -403,14 +425,14 @@ fn subsumption_intersection_and_join() {
         for (b, b_members) in &scalars {
             let within = a_members & !b_members == 0;
             assert!(within || !a.is_subset_of(b), "{a:?} is not within {b:?}");
-            let both = a.intersect(b);
+            let both = a.intersect(LATEST, b);
             let (kept, shared) = (members(&both), a_members & b_members);
             assert_eq!(shared & !kept, 0, "the intersection of {a:?} and {b:?} is {both:?}");
             assert!(
                 shared == 0 || kept == shared || is_lower_half(&both),
                 "the intersection of {a:?} and {b:?}"
             );
-            let joined = a.join(b);
+            let joined = a.join(LATEST, b);
             assert_eq!((a_members | b_members) & !members(&joined), 0, "the join of {a:?} and {b:?}");
         }
     }
@@ -419,10 +441,11 @@ fn subsumption_intersection_and_join() {
 #[test]
 fn tnum_operators_are_sound_and_the_exact_ones_are_the_least() {
     type Operator = fn(Tnum<Nibble>, Tnum<Nibble>) -> Tnum<Nibble>;
-    let operators: [(AluOp, Operator, bool); 6] = [
+    let operators: [(AluOp, Operator, bool); 7] = [
         (AluOp::Add, Tnum::add, true),
         (AluOp::Sub, Tnum::sub, true),
-        (AluOp::Mul, Tnum::mul, false),
+        (AluOp::Mul, |a, b| a.mul(Release::V6_12, b), false),
+        (AluOp::Mul, |a, b| a.mul(LATEST, b), false),
         (AluOp::And, Tnum::and, true),
         (AluOp::Or, Tnum::or, true),
         (AluOp::Xor, Tnum::xor, true),

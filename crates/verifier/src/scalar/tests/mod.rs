@@ -7,6 +7,10 @@ mod random;
 mod small;
 
 use belay_isa::{AluOp, CmpOp, Width};
+use belay_spec::Release;
+
+/// The release that is tested where one will do.
+const LATEST: Release = Release::LATEST;
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
 

@@ -2,6 +2,7 @@
 //!
 //! Each mutant is a mistake that is easy to make in a transfer function.
 
+use super::LATEST;
 use super::exhaustive::{
     Nibble, find_changed_set, find_lost_pair, find_lost_result, find_wrong_decision, simple_scalars,
 };
@@ -19,7 +20,7 @@ fn mutant(
     result: impl Fn(&Small, &Small) -> Small,
 ) -> impl Fn(AluOp, Width, &Small, &Small) -> Small {
     move |op, width, a, b| {
-        if (op, width) == (broken, at) { result(a, b) } else { Small::alu(op, width, a, b) }
+        if (op, width) == (broken, at) { result(a, b) } else { Small::alu(LATEST, op, width, a, b) }
     }
 }
 
@@ -29,7 +30,7 @@ fn assert_caught(counterexample: Option<String>) {
 }
 
 fn with_full(full: Bounds<Nibble>) -> Small {
-    Small::from_parts(Tnum::UNKNOWN, full, Bounds::UNKNOWN)
+    Small::from_parts(LATEST, Tnum::UNKNOWN, full, Bounds::UNKNOWN)
 }
 
 #[test]
@@ -62,22 +63,22 @@ fn wrong_arithmetic_is_caught() {
         with_full(Bounds { umin: a.umin().max(b.umin()), umax: a.umax().max(b.umax()), ..Bounds::UNKNOWN })
     }));
     // A 32-bit instruction leaves the upper half alone.
-    caught(&mutant(AluOp::Add, Width::W32, |a, b| Small::alu(AluOp::Add, Width::W64, a, b)));
+    caught(&mutant(AluOp::Add, Width::W32, |a, b| Small::alu(LATEST, AluOp::Add, Width::W64, a, b)));
     // The lower half of a shift to the right is the shifted lower half.
     caught(&mutant(AluOp::Rsh, Width::W64, |a, b| match b.as_constant() {
         Some(amount) if amount.to_u64() < 4 => {
-            Small::from_parts(Tnum::UNKNOWN, Bounds::UNKNOWN, a.low().shr(amount.to_u64() as u32))
+            Small::from_parts(LATEST, Tnum::UNKNOWN, Bounds::UNKNOWN, a.low().shr(amount.to_u64() as u32))
         }
         _ => Small::UNKNOWN,
     }));
     // A shift by the width or more gives zero.
     caught(&mutant(AluOp::Lsh, Width::W64, |a, b| match b.as_constant() {
-        Some(amount) => Small::of_bits(a.tnum().shl(amount.to_u64() as u32)),
+        Some(amount) => Small::of_bits(LATEST, a.tnum().shl(amount.to_u64() as u32)),
         None => Small::UNKNOWN,
     }));
     // Division by zero never happens.
     caught(&mutant(AluOp::Div, Width::W64, |a, b| match b.as_constant() {
-        Some(divisor) if divisor != Nibble::ZERO => Small::alu(AluOp::Div, Width::W64, a, b),
+        Some(divisor) if divisor != Nibble::ZERO => Small::alu(LATEST, AluOp::Div, Width::W64, a, b),
         _ => with_full(Bounds { umin: Nibble::ONE, ..Bounds::UNKNOWN }),
     }));
 }
@@ -87,15 +88,15 @@ fn wrong_decisions_are_caught() {
     let scalars = simple_scalars();
     // `<=` is taken for `<`.
     let strict = |op, width, a: &Small, b: &Small| {
-        Small::branch(if op == CmpOp::Le { CmpOp::Lt } else { op }, width, a, b)
+        Small::branch(LATEST, if op == CmpOp::Le { CmpOp::Lt } else { op }, width, a, b)
     };
     assert_caught(find_wrong_decision(&scalars, strict));
     // A comparison of lower halves is decided by the registers.
-    let wide = |op, _, a: &Small, b: &Small| Small::branch(op, Width::W64, a, b);
+    let wide = |op, _, a: &Small, b: &Small| Small::branch(LATEST, op, Width::W64, a, b);
     assert_caught(find_wrong_decision(&scalars, wide));
     // Lower halves that may be equal make registers that are.
-    let narrow = |op, width, a: &Small, b: &Small| match Small::branch(op, width, a, b) {
-        Outcome::Unknown if op == CmpOp::Eq => Small::branch(op, Width::W32, a, b),
+    let narrow = |op, width, a: &Small, b: &Small| match Small::branch(LATEST, op, width, a, b) {
+        Outcome::Unknown if op == CmpOp::Eq => Small::branch(LATEST, op, Width::W32, a, b),
         outcome => outcome,
     };
     assert_caught(find_wrong_decision(&scalars, narrow));
@@ -109,25 +110,25 @@ fn wrong_refinements_are_caught() {
     };
     // `<=` is taken for `<`.
     caught(&|op, width, taken, a, b| {
-        Small::refine(if op == CmpOp::Le { CmpOp::Lt } else { op }, width, taken, a, b)
+        Small::refine(LATEST, if op == CmpOp::Le { CmpOp::Lt } else { op }, width, taken, a, b)
     });
     // The branch not taken learns what the taken one does.
-    caught(&|op, width, _, a, b| Small::refine(op, width, true, a, b));
+    caught(&|op, width, _, a, b| Small::refine(LATEST, op, width, true, a, b));
     // A set bit among several: which one it is stays open.
     caught(&|op, width, taken, a, b| {
         if (op, width, taken) == (CmpOp::Set, Width::W64, true) {
             a.tnum = a.tnum.or(b.tnum);
             return Consistency::Consistent;
         }
-        Small::refine(op, width, taken, a, b)
+        Small::refine(LATEST, op, width, taken, a, b)
     });
     // A comparison of lower halves says nothing of the upper ones.
     caught(&|op, width, taken, a, b| {
-        Small::refine(op, if op == CmpOp::Eq { Width::W64 } else { width }, taken, a, b)
+        Small::refine(LATEST, op, if op == CmpOp::Eq { Width::W64 } else { width }, taken, a, b)
     });
     // A contradiction where there is none.
     caught(&|op, width, taken, a, b| {
-        let _ = Small::refine(op, width, taken, a, b);
+        let _ = Small::refine(LATEST, op, width, taken, a, b);
         Consistency::Contradiction
     });
 }

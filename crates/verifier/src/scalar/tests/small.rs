@@ -81,6 +81,9 @@ impl<const N: u32> Word for Small<N> {
     fn overflowing_sub(self, other: Self) -> (Self, bool) {
         (Self::cut(self.0.wrapping_sub(other.0)), self.0 < other.0)
     }
+    fn wrapping_mul(self, other: Self) -> Self {
+        Self::cut(self.0.wrapping_mul(other.0))
+    }
     fn checked_mul(self, other: Self) -> Option<Self> {
         self.0.checked_mul(other.0).filter(|product| *product <= Self::MASK).map(Small)
     }
