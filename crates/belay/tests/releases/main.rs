@@ -47,6 +47,12 @@ const SHOWN_ELSEWHERE: &[(Rule, &str)] = &[
     (Rule::DynptrRules, "tests/programs/dynptr/one-over-two-used.s"),
 ];
 
+/// Programs on which Belay and a release differ today. A row goes when its test says that it is closed.
+const GAPS: &[(Release, &str)] = &[
+    // Narrow loads of pointers that tracepoints hand out are refused since some release after 6.1.
+    (Release::V6_1, "tracepoint-pointer-half.s"),
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -58,10 +64,16 @@ fn judged_by(release: Release) {
     let cases = compare(&machine, &sources).unwrap_or_else(|error| panic!("{error}"));
     let differs = |kind: Kind| matches!(kind, Kind::FalseAccept | Kind::FalseReject | Kind::Panic);
     let mut report = String::new();
+    let mut gaps: Vec<&str> = GAPS.iter().filter(|(of, _)| *of == release).map(|(_, file)| *file).collect();
     for case in cases.iter().filter(|case| differs(case.kind())) {
+        if let Some(at) = gaps.iter().position(|file| case.source.ends_with(file)) {
+            gaps.remove(at);
+            continue;
+        }
         let (source, program) = (&case.source, &case.program);
         let _ = writeln!(report, "{source}:{program}\n  linux: {}\n  belay: {}", case.theirs(), case.ours());
     }
+    assert!(gaps.is_empty(), "linux {release}: gaps that are closed, take them from the list: {gaps:?}");
     assert!(report.is_empty(), "linux {release} and Belay differ\n{report}");
     let count = |kind: Kind| cases.iter().filter(|case| case.kind() == kind).count();
     let (agree, judged) = (count(Kind::Agree), cases.len() - count(Kind::Unjudged));

@@ -276,7 +276,7 @@ fn normalize_keeps_the_members() {
     let compounds = compound_scalars();
     let triples = compounds.iter().flat_map(|a| singles.iter().map(move |b| overlay(a, b)));
     each_release(|release| {
-        assert_none(find_changed_set(triples.clone(), |scalar| scalar.normalize(release)))
+        assert_none(find_changed_set(triples.clone(), |scalar| scalar.normalize(release)));
     });
     // Six bits tell upper halves that are consecutive from those that are not.
     let singles = every(7, &single_components::<Sixbit>());
