@@ -120,6 +120,11 @@ pub fn verify(object: &Object, program: &Program, options: &Options) -> Judgemen
 fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Stats) {
     let nothing = Stats::default();
     let hook = match &program.attach {
+        Attach::Hook(hook) if options.kernel.release() < hook.since() => {
+            let what =
+                format!("the hook `{}`, which Linux {} does not have", hook.name, options.kernel.release());
+            return (Verdict::Unsupported { what, pc: None }, nothing);
+        }
         Attach::Hook(hook) => *hook,
         Attach::Unmodelled { prog_type, attach_type } => {
             let what = format!("program type {prog_type}, attach type {attach_type}");
