@@ -52,6 +52,8 @@ impl Walk<'_> {
             }
             (Action::StoreReg(reg), _) => {
                 let value = *state.reg(reg);
+                // (6.18 does not note that it relies on NULL here, and so takes any number where a path with NULL came
+                // before: measured, `kptrs/null-on-one-path-only.s`. Later kernels do.)
                 if !value.is_null() {
                     self.kptr_takes(reg, &value, kptr)?;
                 }
