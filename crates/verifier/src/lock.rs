@@ -33,7 +33,7 @@ impl Walk<'_> {
         let lock = self.lock_at(state, reg, resource)?;
         let name = lock_name(resource);
         let refuse = |kernel: String| Err(Fault::Unlock { reg, kernel }.into());
-        let Some(last) = state.references.locks().next_back().copied() else {
+        let Some(last) = state.references.locks().next().copied() else {
             return refuse(format!("{name}_unlock without taking a lock"));
         };
         let held = state.references.locks().find(|held| held.resource == resource && held.lock == Some(lock));
@@ -106,7 +106,7 @@ impl Walk<'_> {
 
     /// Refuses what may not happen while a lock is held.
     pub(crate) fn without_locks(&self, state: &State, what: Forbidden) -> Check {
-        match state.references.locks().next() {
+        match state.references.locks().last() {
             Some(held) => Err(forbidden(held, what)),
             None => Ok(()),
         }

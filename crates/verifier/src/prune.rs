@@ -255,9 +255,9 @@ fn as_number(slot: &Slot) -> Option<Value> {
 
 /// The same obligations, in the same order.
 fn references_agree(old: &State, new: &State, names: &mut Names) -> bool {
-    let (old, new) = (old.references.held(), new.references.held());
+    let (old, new) = (&old.references, &new.references);
     old.len() == new.len()
-        && old.iter().zip(new).all(|(o, n)| {
+        && old.newest_first().zip(new.newest_first()).all(|(o, n)| {
             let lock = match (o.lock, n.lock) {
                 (Some(o), Some(n)) => o.holder == n.holder && names.agree(o.id, n.id),
                 (o, n) => o == n,

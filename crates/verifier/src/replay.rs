@@ -10,7 +10,6 @@ use belay_isa::{CallTarget, Insn, Pc};
 use belay_spec::Resource;
 
 use crate::explore::Decision;
-use crate::reference::Reference;
 use crate::state::State;
 use crate::value::{Ghost, RefId, Value};
 use crate::walk::{Next, Walk};
@@ -202,17 +201,11 @@ fn what_happened(before: &State, after: &State, pc: Pc, insn: Option<Insn>) -> V
         note(EventKind::Entered);
     }
     if !after.references.is_unchanged(&before.references) {
-        // What is older than the change stands alike in both, and there may be a hundred thousand of them.
-        let (old, new) = (before.references.held(), after.references.held());
-        let shared = old.iter().zip(new).take_while(|(old, new)| old.id == new.id).count();
-        let (old, new) = (old.get(shared..).unwrap_or_default(), new.get(shared..).unwrap_or_default());
-        // In the order of acquisition, which is that of their names.
-        let without =
-            |held: &Reference, others: &[Reference]| others.binary_search_by_key(&held.id, |r| r.id).is_err();
-        for held in new.iter().filter(|held| without(held, old)) {
+        let (gone, new) = after.references.changes_since(&before.references);
+        for held in new {
             note(EventKind::Acquired { reference: held.id, resource: held.resource });
         }
-        for held in old.iter().filter(|held| without(held, new)) {
+        for held in gone {
             let reference = held.id;
             note(match insn {
                 Some(Insn::Call(_)) => EventKind::Released { reference },

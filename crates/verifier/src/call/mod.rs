@@ -191,7 +191,7 @@ impl Walk<'_> {
         self.without_locks(state, Forbidden::Leaving(leave))?;
         // (That interrupts are off is told as an open section.)
         let owed = |held: &&Reference| held.resource != Resource::Interrupts;
-        match state.references.held().iter().find(owed) {
+        match state.references.newest_first().filter(owed).last() {
             Some(held) => {
                 Err(Fault::Leak { reference: held.id, acquired_at: held.acquired_at, leave }.into())
             }

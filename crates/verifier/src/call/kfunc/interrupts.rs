@@ -74,7 +74,7 @@ impl Walk<'_> {
             );
             return Err(self.kfunc_fault(at, kernel));
         }
-        let newest = state.references.held().iter().rfind(|held| held.resource == Resource::Interrupts);
+        let newest = state.references.newest_first().find(|held| held.resource == Resource::Interrupts);
         if let Some(newest) = newest.filter(|newest| newest.id != reference) {
             let kernel = format!(
                 "cannot restore irq state out of order, expected id={} acquired at insn_idx={}",

@@ -75,7 +75,7 @@ impl Walk<'_> {
 }
 
 fn interrupts_are_off(state: &State) -> bool {
-    state.references.held().iter().any(|held| held.resource == Resource::Interrupts)
+    state.references.newest_first().any(|held| held.resource == Resource::Interrupts)
 }
 
 /// What was read under RCU may be gone from now on.
