@@ -94,7 +94,6 @@ struct Pending {
 
 struct Explorer<'w, 'p> {
     walk: &'w mut Walk<'p>,
-    entry: Pc,
     kept: Vec<Kept>,
     /// States to compare with, by instruction and call site, the last kept first.
     shelves: Vec<Vec<StateId>>,
@@ -110,7 +109,6 @@ pub(crate) fn explore(walk: &mut Walk<'_>, entry: State, pc: Pc, stats: &mut Sta
     let shelves = vec![Vec::new(); walk.layout.len()];
     let mut explorer = Explorer {
         walk,
-        entry: pc,
         kept: Vec::new(),
         shelves,
         pending: Vec::new(),
@@ -199,6 +197,23 @@ impl Explorer<'_, '_> {
                 path.pc = fall;
                 Ok(true)
             }
+            Next::Later { run: (entry, state), on } => {
+                let decision = self.decide(path.path, Decision::Branch(true));
+                let (segment, depth) = (Link::default(), 0);
+                self.wait(Pending {
+                    pc: entry,
+                    from: path.from,
+                    state: *state,
+                    parent: None,
+                    depth,
+                    segment,
+                    path: Some(decision),
+                    steps: path.steps,
+                })?;
+                path.path = Some(self.decide(path.path, Decision::Branch(false)));
+                path.pc = on;
+                Ok(true)
+            }
             Next::Turn { again: (target, mut state), on } => {
                 // The state kept right here is this turn's own.
                 let places = self.changing(&state, pc, path.depth.saturating_sub(1));
@@ -218,7 +233,7 @@ impl Explorer<'_, '_> {
         if let Some(parent) = path.parent {
             self.kept[parent as usize].open += 1;
         }
-        self.pending.push(Pending {
+        self.wait(Pending {
             pc,
             from: path.from,
             state,
@@ -227,7 +242,11 @@ impl Explorer<'_, '_> {
             segment: path.segment,
             path: Some(decision),
             steps: path.steps,
-        });
+        })
+    }
+
+    fn wait(&mut self, path: Pending) -> Check {
+        self.pending.push(path);
         self.stats.peak_pending = self.stats.peak_pending.max(self.pending.len());
         if self.pending.len() > PENDING_LIMIT {
             return Err(Fault::TooManyBranches { pending: self.pending.len() }.into());
@@ -246,7 +265,10 @@ impl Explorer<'_, '_> {
     }
 
     fn point(&self, path: &Pending) -> Point {
-        let first = path.parent.map_or(self.entry, |id| self.kept[id as usize].pc);
+        let first = match path.parent {
+            Some(id) => self.kept[id as usize].pc,
+            None => self.walk.layout.entry_of(&path.state),
+        };
         Point { pc: path.pc, first, segment: path.segment, parent: path.parent }
     }
 
@@ -275,6 +297,8 @@ impl Explorer<'_, '_> {
             let is_open = kept.open > 0;
             let covering = if is_open {
                 match turn {
+                    // Not the same run of a function that runs later: it comes here again, but not in a loop.
+                    _ if kept.is_of_another_run(&path.state) => None,
                     // (Linux does not count a helper's turns among the ways back: measured on 6.18.)
                     Some(turn) if self.covers_turn(id, path, turn) => Some(turn != Turn::Callback),
                     Some(Turn::Callback | Turn::Next) => None,
@@ -446,10 +470,13 @@ impl Explorer<'_, '_> {
     /// lets the loop converge. The earlier turn is the last one kept before `pc` on this path, less than `depth` deep.
     fn changing(&self, state: &State, pc: Pc, depth: u32) -> Vec<Places> {
         let shelf = &self.shelves[self.shelf(state, pc)];
-        let earlier =
-            shelf.iter().rev().map(|id| &self.kept[*id as usize]).find(|kept| {
-                kept.pc == pc && kept.open > 0 && kept.depth < depth && kept.is_called_as(state)
-            });
+        let earlier = shelf.iter().rev().map(|id| &self.kept[*id as usize]).find(|kept| {
+            kept.pc == pc
+                && kept.open > 0
+                && kept.depth < depth
+                && kept.is_called_as(state)
+                && !kept.is_of_another_run(state)
+        });
         earlier.map_or_else(Vec::new, |kept| kept.changing(state))
     }
 

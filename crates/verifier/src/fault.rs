@@ -170,8 +170,9 @@ pub enum Fault {
     #[error("{kernel}")]
     FieldArgument { reg: Reg, field: &'static str, kernel: String },
     /// A timer belongs to another map than the one that is passed with it.
-    #[error("timer pointer in R1 map_uid={timer} doesn't match map pointer in R2 map_uid={map}")]
-    OtherMap { reg: Reg, timer: u32, map: u32 },
+    #[error("{what} pointer in {field} map_uid={uid} doesn't match map pointer in {reg} map_uid={map}",
+        field = field_name(field), reg = field_name(reg))]
+    OtherMap { reg: Reg, what: &'static str, field: Reg, uid: u32, map: u32 },
     /// A pointer in a map's value is loaded or stored in a way that its kind does not allow.
     #[error("{kernel}")]
     KptrAccess { reg: Reg, kernel: String },
@@ -383,6 +384,10 @@ pub enum Fault {
     /// The program misses what its hook or maps demand.
     #[error("{kernel}")]
     Program { kernel: String },
+}
+
+fn field_name(reg: &Reg) -> String {
+    format!("R{}", reg.number())
 }
 
 fn region_bounds(reg: Reg, bound: Bound) -> String {

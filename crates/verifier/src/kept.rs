@@ -60,6 +60,12 @@ impl Kept {
         self.state.frames.len() == other.frames.len() && sites(&self.state) == sites(other)
     }
 
+    /// Whether the state is in a function that runs later, and that one is in another run of it.
+    pub(crate) fn is_of_another_run(&self, other: &State) -> bool {
+        let run = self.state.frames.last().map_or(0, |frame| frame.later);
+        run > 0 && run != other.frame().later
+    }
+
     /// The numbers, by frame, that are not what they were here and that nothing relies on.
     pub(crate) fn changing(&self, now: &State) -> Vec<Places> {
         let frames = self.state.frames.iter().zip(&now.frames).zip(&self.marks);

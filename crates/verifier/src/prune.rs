@@ -89,7 +89,8 @@ pub(crate) fn covers(
     compare: Compare,
 ) -> bool {
     // What differs most often, and costs least to see, first.
-    if old.frames.len() != new.frames.len() || old.sections != new.sections {
+    let alike = old.sections == new.sections && old.sleepable == new.sleepable;
+    if old.frames.len() != new.frames.len() || !alike {
         return false;
     }
     if old.frames.iter().zip(&new.frames).any(|(o, n)| o.call_site != n.call_site || o.function != n.function)

@@ -166,6 +166,17 @@ pub(crate) fn replay(
                 }
                 events.push(Event { pc: at, kind: EventKind::Branched { taken } });
             }
+            Next::Later { run: (entry, later), on } => {
+                let Some(&Decision::Branch(taken)) = decisions.next() else { break };
+                pc = on;
+                if taken {
+                    // What the path held does not go with it.
+                    (pc, state) = (entry, *later);
+                    path.push_back(at);
+                    events.push(Event { pc: at, kind: EventKind::Entered });
+                    continue;
+                }
+            }
             Next::Fork { taken: (target, other), fall } => {
                 let Some(&Decision::Branch(taken)) = decisions.next() else { break };
                 pc = if taken { target } else { fall };

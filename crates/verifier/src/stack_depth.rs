@@ -1,10 +1,12 @@
 //! How much stack the deepest chain of calls takes.
 
+use std::collections::BTreeSet;
+
 use belay_isa::{CallTarget, Imm64, Insn, Pc};
 use belay_spec::Rule;
 
-use crate::early_exit::is_tail_call;
-use crate::fault::{Check, Fault};
+use crate::early_exit::{is_tail_call, may_end_function};
+use crate::fault::{Check, Fault, Stop};
 use crate::state::{MAX_FRAMES, STACK_SIZE};
 use crate::walk::Walk;
 
@@ -18,12 +20,31 @@ const PRIVATE_STACK: u32 = 64;
 /// Checks every chain of calls from the entry.
 pub(crate) fn check_stack_depth(walk: &Walk<'_>) -> Check {
     let calls = calls(walk);
-    let private = has_private_stacks(walk);
-    let mut chain = vec![Link { function: 0, next: 0, below: 0, own: 0 }];
+    // What runs later, or ends an exception, begins a chain of its own, and nothing that it calls has a stack of its own
+    // anywhere: found out first.
+    let mut private = vec![false; calls.len()];
+    let apart: BTreeSet<usize> =
+        walk.run_later.iter().copied().chain(walk.layout.exception_callback).collect();
+    for &entry in apart.iter().rev() {
+        check_chains(walk, &calls, entry, &private, true)?;
+    }
+    if has_private_stacks(walk) {
+        let shared = reached(&calls, &apart);
+        private = (0..calls.len()).map(|function| !shared.contains(&function)).collect();
+    }
+    check_chains(walk, &calls, 0, &private, false)
+}
+
+/// Checks every chain of calls from that function.
+fn check_chains(walk: &Walk<'_>, calls: &[Vec<usize>], entry: usize, private: &[bool], later: bool) -> Check {
+    let mut chain = vec![Link { function: entry, next: 0, below: 0, own: 0 }];
     while let Some(top) = chain.last_mut() {
         let function = top.function;
+        if later && ends_early(walk, function) {
+            return Err(Stop::unsupported("packet loads and tail calls in what runs apart from the program"));
+        }
         let frame = frame_size(walk, function);
-        if private && frame >= PRIVATE_STACK {
+        if private[function] && frame >= PRIVATE_STACK {
             top.own = 0;
         } else {
             top.own = frame;
@@ -48,6 +69,23 @@ pub(crate) fn check_stack_depth(walk: &Walk<'_>) -> Check {
     Ok(())
 }
 
+/// The functions that are called from these, and they themselves.
+fn reached(calls: &[Vec<usize>], entries: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    let mut pending: Vec<usize> = entries.iter().copied().collect();
+    while let Some(function) = pending.pop() {
+        if reached.insert(function) {
+            pending.extend(&calls[function]);
+        }
+    }
+    reached
+}
+
+fn ends_early(walk: &Walk<'_>, function: usize) -> bool {
+    let function = &walk.layout.functions[function];
+    (function.start..function.end).any(|at| walk.layout.insn(Pc(at)).is_some_and(may_end_function))
+}
+
 /// One function of the chain under way.
 struct Link {
     function: usize,
@@ -70,7 +108,7 @@ fn has_private_stacks(walk: &Walk<'_>) -> bool {
     walk.release.has(Rule::PrivateStacks) && walk.hook.runs_once() && !tail_call
 }
 
-/// The functions that each function calls, or has helpers call.
+/// The functions that each function calls, or has helpers call before they return.
 fn calls(walk: &Walk<'_>) -> Vec<Vec<usize>> {
     let functions = &walk.layout.functions;
     functions
@@ -78,9 +116,10 @@ fn calls(walk: &Walk<'_>) -> Vec<Vec<usize>> {
         .map(|function| {
             let mut callees: Vec<usize> = (function.start..function.end)
                 .filter_map(|at| match walk.layout.insn(Pc(at))? {
-                    Insn::Call(CallTarget::Local(off)) | Insn::LoadImm64 { value: Imm64::Func(off), .. } => {
-                        let to = i64::from(at) + 1 + i64::from(*off);
-                        walk.layout.function_at(Pc(u32::try_from(to).ok()?))
+                    insn @ Insn::Call(CallTarget::Local(_)) => walk.layout.callee_index(Pc(at), insn),
+                    insn @ Insn::LoadImm64 { value: Imm64::Func(_), .. } => {
+                        let function = walk.layout.callee_index(Pc(at), insn)?;
+                        (!walk.run_later.contains(&function)).then_some(function)
                     }
                     _ => None,
                 })

@@ -131,8 +131,10 @@ pub(crate) struct Frame {
     pub(crate) function: usize,
     /// The call that made the frame; `None` for the entry.
     pub(crate) call_site: Option<Pc>,
-    /// If a helper calls the function: what it may return.
+    /// If the kernel calls the function, within a call or later: what it may return.
     pub(crate) callback: Option<ReturnRange>,
+    /// Of a function that runs later: how many such runs set each other off until this one, from 1. Else 0.
+    pub(crate) later: u32,
     /// How often in a row a helper called by this frame has called back.
     pub(crate) callbacks_made: u32,
     /// Its registers.
@@ -146,7 +148,15 @@ impl Frame {
     pub(crate) fn new(function: usize, call_site: Option<Pc>, index: u8) -> Frame {
         let mut regs = Registers::uninit();
         regs[Reg::FP] = Value::pointer(Pointer::Stack { frame: index });
-        Frame { function, call_site, callback: None, callbacks_made: 0, regs, stack: Stack::default() }
+        Frame {
+            function,
+            call_site,
+            callback: None,
+            later: 0,
+            callbacks_made: 0,
+            regs,
+            stack: Stack::default(),
+        }
     }
 }
 
@@ -168,6 +178,8 @@ pub(crate) struct State {
     pub(crate) references: References,
     /// Which sections are open.
     pub(crate) sections: Sections,
+    /// Whether what runs may sleep: the program, or the function that runs later.
+    pub(crate) sleepable: bool,
     /// How often `may_goto` went on with its loop.
     pub(crate) may_goto_turns: u32,
     /// How many calls of helpers have called back.
@@ -176,18 +188,19 @@ pub(crate) struct State {
 
 impl State {
     /// The state in which a program starts.
-    pub(crate) fn entry() -> State {
+    pub(crate) fn entry(sleepable: bool) -> State {
         let mut frame = Frame::new(0, None, 0);
         frame.regs[Reg::R1] = Value::pointer(Pointer::Context);
-        State::of(frame)
+        State::of(frame, sleepable)
     }
 
     /// A state with one frame, in which nothing is held.
-    pub(crate) fn of(frame: Frame) -> State {
+    pub(crate) fn of(frame: Frame, sleepable: bool) -> State {
         State {
             frames: vec![frame],
             references: References::default(),
             sections: Sections::default(),
+            sleepable,
             may_goto_turns: 0,
             callback_turns: 0,
         }

@@ -220,7 +220,8 @@ fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, 
 /// The state and place in which the walk of a function begins.
 fn entry(walk: &mut Walk<'_>, function: usize) -> Check<(State, Pc)> {
     let start = Pc(walk.layout.functions[function].start);
-    let state = if function == 0 { State::entry() } else { walk.global_entry(function)? };
+    let state =
+        if function == 0 { State::entry(walk.program.sleepable) } else { walk.global_entry(function)? };
     Ok((state, start))
 }
 

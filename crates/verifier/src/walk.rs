@@ -34,6 +34,8 @@ pub(crate) enum Next {
     /// Another turn of a loop that ends by comparison: `again` is walked later, without what changes from turn to turn
     /// and does not matter; `on` is where the path goes first.
     Turn { again: (Pc, Box<State>), on: Pc },
+    /// On; and a function of the program will run at some later time, from a state that owes this path nothing.
+    Later { run: (Pc, Box<State>), on: Pc },
     /// The program ends here.
     End,
 }
@@ -86,6 +88,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) globals_called: BTreeSet<usize>,
     /// Functions that something calls back.
     pub(crate) called_back: BTreeSet<usize>,
+    /// Functions that the kernel runs later.
+    pub(crate) run_later: BTreeSet<usize>,
     /// Functions that make tail calls.
     pub(crate) tail_callers: BTreeSet<usize>,
     next_id: Id,
@@ -114,6 +118,7 @@ impl<'p> Walk<'p> {
             plain_loops: BTreeMap::new(),
             globals_called: BTreeSet::new(),
             called_back: BTreeSet::new(),
+            run_later: BTreeSet::new(),
             tail_callers: BTreeSet::new(),
             next_id: 0,
             subject,
@@ -265,16 +270,20 @@ impl<'p> Walk<'p> {
                 });
             }
             Insn::Call(CallTarget::Helper(id)) => {
-                if let Some((entry, mut inside)) = self.call_helper(state, pc, id)? {
-                    if self.release.has(Rule::CallbacksIterated) {
-                        return Ok(Next::Fork { taken: (entry, inside), fall: Pc(pc.0 + 1) });
+                let next = match self.call_helper(state, pc, id)? {
+                    // As if the function were called exactly once.
+                    Next::Fork { taken: (entry, mut inside), .. }
+                        if !self.release.has(Rule::CallbacksIterated) =>
+                    {
+                        state.frames.extend(inside.frames.pop());
+                        Next::Goto(entry)
                     }
-                    state.frames.extend(inside.frames.pop());
-                    return Ok(Next::Goto(entry));
-                }
+                    next => next,
+                };
                 if may_end_function(&insn) {
                     return self.end_in_another_program(state, pc);
                 }
+                return Ok(next);
             }
             Insn::Call(CallTarget::Local(off)) => return self.call_local(state, pc, off).map(Next::Goto),
             Insn::Exit if state.depth() > 0 => return self.return_to_caller(state).map(Next::Goto),
@@ -333,6 +342,16 @@ impl<'p> Walk<'p> {
             }
             Imm64::Func(off) => {
                 let target = (i64::from(pc.0) + 1 + i64::from(off)) as u32;
+                let function = self.layout.function_at(Pc(target));
+                let function = function.and_then(|index| self.layout.functions.get(index));
+                let refuse = |kernel: &str| Err(Fault::Program { kernel: kernel.into() }.into());
+                match function {
+                    Some(function) if function.btf_func.is_none() => return refuse("missing btf func_info"),
+                    Some(function) if function.global || function.start == 0 => {
+                        return refuse("callback function not static");
+                    }
+                    _ => {}
+                }
                 Value::pointer(Pointer::Function(target))
             }
             Imm64::BtfId(index, _) => self.kernel_variable(index)?,
@@ -388,6 +407,9 @@ impl<'p> Walk<'p> {
 
     /// What the program hands back must be what its hook understands.
     pub(crate) fn check_return(&mut self, state: &State, reg: Reg) -> Check {
+        if let Some(returns) = state.frame().callback {
+            return self.check_result(state, reg, "async callback return", returns);
+        }
         let returns = self.hook.return_range_at(self.release, self.target);
         let returns = returns.ok_or_else(|| Stop::unsupported(format!("what `{}` returns", self.target)))?;
         let function = state.frame().function;
@@ -405,14 +427,20 @@ impl<'p> Walk<'p> {
                 Err(Fault::ReturnPointer { reg, at: "subprogram exit", found }.into())
             };
         }
-        if returns != ReturnRange::Any && !result.is_scalar() {
-            return Err(Fault::ReturnPointer { reg, at: "program exit", found: result.type_name() }.into());
+        if returns == ReturnRange::Any {
+            return Ok(());
         }
-        let result = *result;
-        if returns != ReturnRange::Any {
-            self.relies_on(state, reg);
+        self.check_result(state, reg, "program exit", returns)
+    }
+
+    /// The number handed back at the end, whoever it is for.
+    fn check_result(&mut self, state: &State, reg: Reg, at: &'static str, returns: ReturnRange) -> Check {
+        let result = *self.readable(state, reg)?;
+        if !result.is_scalar() {
+            return Err(Fault::ReturnPointer { reg, at, found: result.type_name() }.into());
         }
-        self.check_range("program exit", reg, &result, returns)
+        self.relies_on(state, reg);
+        self.check_range(at, reg, &result, returns)
     }
 
     /// A number handed back must lie within the range.

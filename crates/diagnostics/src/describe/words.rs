@@ -145,11 +145,11 @@ impl Case<'_> {
             }
             Fault::OtherMap { reg, .. } => {
                 self.from(*reg, "the map came from here");
-                let help = "pass the map in whose value the timer lies";
+                let help = "pass the map in whose value it lies";
                 self.say(
                     pc,
                     "here",
-                    "a timer is initialised with a map that does not hold it".into(),
+                    "a map is passed that does not hold what comes before it".into(),
                     Some(help),
                 )
             }

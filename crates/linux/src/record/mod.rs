@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 
 use belay_object::btf::Btf;
 use belay_profile::{Facts, KernelProfile, select};
-use belay_spec::{Hook, Release};
+use belay_spec::{Hook, Release, TargetKind};
 
 use crate::kernel::probe;
 use memory::KernelMemory;
@@ -78,7 +78,8 @@ pub fn record_profile() -> Result<Recorder, String> {
         Ok(found) => facts.kfuncs = found,
         Err(why) => missing.push(format!("the kernel functions: {why}")),
     }
-    for hook in Hook::all() {
+    // (What needs a target to load is not asked.)
+    for hook in Hook::all().iter().filter(|hook| hook.target_kind() == TargetKind::None) {
         match helpers::allowed(hook) {
             Some(allowed) => drop(facts.helpers.insert(hook.name.to_owned(), allowed)),
             None => {

@@ -1,7 +1,7 @@
 //! What helpers that call a function of the program hand to it, and what it may return.
 
 use super::Helper;
-use crate::ReturnRange;
+use crate::{KfuncRole, ReturnRange};
 
 /// How a helper calls a function of the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +12,8 @@ pub struct Callback {
     pub returns: ReturnRange,
     /// Whether it runs later, not within the call: it gets nothing of the caller's.
     pub later: bool,
+    /// Whether it may sleep, if it runs later.
+    pub sleepable: bool,
 }
 
 /// What a callback gets in a register.
@@ -27,36 +29,54 @@ pub enum CallbackArg {
     MapValue,
     /// A dynptr of its own, valid within the callback.
     Dynptr,
+    /// What the call got in its first argument.
+    First,
     /// A kernel structure of that name, by BTF.
     Btf(&'static str),
     /// What the helper got in its [`crate::ArgKind::Stack`] argument.
     CallerContext,
 }
 
-use CallbackArg::{Btf, CallerContext, Dynptr, Map, MapKey, MapValue, Scalar};
+use CallbackArg::{Btf, CallerContext, Dynptr, First, Map, MapKey, MapValue, Scalar};
 
-/// By the helper's number. Register types and ranges measured on Linux 6.18, except for the timer's.
+/// By the helper's number. Register types and ranges measured on Linux 6.18.
 #[rustfmt::skip]
 static CALLBACKS: &[(u32, Callback)] = &[
     (164, within(&[Map, MapKey, MapValue, CallerContext])),                    // bpf_for_each_map_elem
-    (170, later(&[Map, MapKey, MapValue])),                                    // bpf_timer_set_callback
-    (180, within(&[Btf("task_struct"), Btf("vm_area_struct"), CallerContext])), // bpf_find_vma
+    (170, later(ReturnRange::Within(0, 0), false)),                                                   // bpf_timer_set_callback
+    (180, within(&[First, Btf("vm_area_struct"), CallerContext])),              // bpf_find_vma
     (181, within(&[Scalar, CallerContext])),                                   // bpf_loop
     (209, within(&[Dynptr, CallerContext])),                                   // bpf_user_ringbuf_drain
 ];
 
 const fn within(args: &'static [CallbackArg]) -> Callback {
-    Callback { args, returns: ReturnRange::Within(0, 1), later: false }
+    Callback { args, returns: ReturnRange::Within(0, 1), later: false, sleepable: false }
 }
 
-const fn later(args: &'static [CallbackArg]) -> Callback {
-    Callback { args, returns: ReturnRange::Within(0, 0), later: true }
+const fn later(returns: ReturnRange, sleepable: bool) -> Callback {
+    Callback { args: &[Map, MapKey, MapValue], returns, later: true, sleepable }
 }
+
+/// How work that is put off calls the function that does it: as a timer does, but where it may sleep.
+static WORK: Callback = later(ReturnRange::Within(0, 0), true);
+/// The same for work that a task does itself.
+static TASK_WORK: Callback = later(ReturnRange::Within(i32::MIN, i32::MAX), true);
 
 impl Helper {
     /// How the helper calls the function in its [`crate::ArgKind::Callback`] argument; `None` if it takes none.
     pub fn callback(&self) -> Option<&'static Callback> {
         CALLBACKS.iter().find(|(id, _)| *id == self.id).map(|(_, callback)| callback)
+    }
+}
+
+impl KfuncRole {
+    /// How a kernel function calls the program's function later; `None` if it does not.
+    pub fn callback_later(self) -> Option<&'static Callback> {
+        match self {
+            KfuncRole::WorkqueueCallback => Some(&WORK),
+            KfuncRole::TaskWork => Some(&TASK_WORK),
+            _ => None,
+        }
     }
 }
 

@@ -228,6 +228,10 @@ impl Hook {
                 let (structure, member) = member(target)?;
                 Some(structure.closed.contains(&member))
             }
+            // Others only if the kernel was built to have errors injected into them.
+            TargetKind::Function if self.family == Family::MODIFY_RETURN => {
+                target.starts_with("security_").then_some(false)
+            }
             _ => Some(false),
         }
     }

@@ -279,7 +279,14 @@ impl Walk<'_> {
         if let Some(holder) = told.holder
             && holder != (Holder { map, uid: value.uid })
         {
-            return Err(Fault::OtherMap { reg, timer: holder.uid, map: value.uid }.into());
+            return Err(Fault::OtherMap {
+                reg,
+                what: "timer",
+                field: Reg::R1,
+                uid: holder.uid,
+                map: value.uid,
+            }
+            .into());
         }
         told.map = Some(map);
         told.map_uid = value.uid;

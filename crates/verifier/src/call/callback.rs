@@ -1,22 +1,25 @@
-//! Functions that a helper calls: once for every element, turn or event.
+//! Functions that a call hands to the kernel, to be called: once for every element, turn or event, or later.
 //!
 //! How often is not known, so both ways are walked: into the function, after which the helper's call is met again, and
 //! on behind the call. A turn whose state an earlier one covers ends the loop (`explore`). Releases without
 //! [`Rule::CallbacksIterated`] walk the function once, and on from its end, as if it were called exactly once.
+//!
+//! What runs later (timers, work that is put off) is walked as a program of its own, once for each call that may set it
+//! off: nothing that the setter holds goes in.
 
 use belay_isa::Pc;
-use belay_spec::{ArgKind, Callback, CallbackArg, Helper, ReturnRange, Rule};
+use belay_spec::{ArgKind, Callback, CallbackArg, Helper, Release, ReturnRange, Rule};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::object::{DynptrSource, Flags};
 use crate::state::{Frame, MAX_FRAMES, State};
 use crate::value::{Pointer, Value};
-use crate::walk::Walk;
+use crate::walk::{Next, Walk};
 
-use super::{ARGUMENTS, Arguments};
+use super::{ARGUMENTS, Arguments, Holder};
 
 impl Walk<'_> {
-    /// The way into the function; `None` if the helper surely calls it no more.
+    /// The way into the function, beside the one on, unless the helper surely calls it no more.
     pub(super) fn call_back(
         &mut self,
         state: &mut State,
@@ -24,14 +27,14 @@ impl Walk<'_> {
         helper: &Helper,
         callback: &Callback,
         told: &Arguments,
-    ) -> Check<Option<(Pc, Box<State>)>> {
-        if callback.later {
-            return Err(Stop::unsupported(format!("callbacks that run later (`{}`)", helper.name)));
-        }
+    ) -> Check<Next> {
+        let on = Pc(pc.0 + 1);
         let entry = told.callback.unwrap_or_default();
-        let Some(function) = self.layout.function_at(entry) else {
-            return Err(Fault::JumpRange { from: pc, to: i64::from(entry.0) }.into());
-        };
+        let function = self.called_function(pc, entry)?;
+        if callback.later {
+            let holder = told.holder.unwrap_or_default();
+            return self.run_later(state, pc, callback, entry, holder);
+        }
         // A counted loop makes at most as many turns as its first argument says.
         let iterated = self.release.has(Rule::CallbacksIterated);
         let counted = iterated && helper.args.first().is_some_and(|arg| arg.kind == ArgKind::Scalar);
@@ -40,7 +43,7 @@ impl Walk<'_> {
         }
         let made = std::mem::take(&mut state.frame_mut().callbacks_made);
         if counted && u64::from(made) >= state.reg(ARGUMENTS[0]).scalar.umax() {
-            return Ok(None);
+            return Ok(Next::Goto(on));
         }
         if state.frames.len() >= MAX_FRAMES {
             return Err(Fault::CallDepth { frames: MAX_FRAMES + 1, walked: true }.into());
@@ -52,10 +55,43 @@ impl Walk<'_> {
         let mut frame = Frame::new(function, Some(pc), state.frames.len() as u8);
         frame.callback = Some(callback.returns);
         for (reg, arg) in ARGUMENTS.into_iter().zip(callback.args) {
-            frame.regs[reg] = self.callback_argument(state, helper, arg, told)?;
+            frame.regs[reg] = self.callback_argument(state, arg, told)?;
         }
         inside.frames.push(frame);
-        Ok(Some((entry, inside)))
+        Ok(Next::Fork { taken: (entry, inside), fall: on })
+    }
+
+    /// The function will run later: a walk of its own.
+    pub(super) fn run_later(
+        &mut self,
+        state: &State,
+        pc: Pc,
+        callback: &Callback,
+        entry: Pc,
+        holder: Holder,
+    ) -> Check<Next> {
+        let function = self.called_function(pc, entry)?;
+        if self.release < Release::LATEST && self.program.sleepable != callback.sleepable {
+            return Err(Stop::unsupported("whether what runs later may sleep, before 6.18"));
+        }
+        self.called_back.insert(function);
+        self.run_later.insert(function);
+        let mut frame = Frame::new(function, None, 0);
+        frame.callback = Some(callback.returns);
+        frame.later = state.frame().later + 1;
+        let told = Arguments { map: Some(holder.map), map_uid: holder.uid, ..Arguments::default() };
+        for (reg, arg) in ARGUMENTS.into_iter().zip(callback.args) {
+            frame.regs[reg] = self.callback_argument(state, arg, &told)?;
+        }
+        let run = (entry, Box::new(State::of(frame, callback.sleepable)));
+        Ok(Next::Later { run, on: Pc(pc.0 + 1) })
+    }
+
+    fn called_function(&self, pc: Pc, entry: Pc) -> Check<usize> {
+        match self.layout.function_at(entry) {
+            Some(function) => Ok(function),
+            None => Err(Fault::JumpRange { from: pc, to: i64::from(entry.0) }.into()),
+        }
     }
 
     /// How often the loop turns decides what happens. That its flags are zero, too: Linux then unfolds the call (and
@@ -69,31 +105,20 @@ impl Walk<'_> {
         }
     }
 
-    fn callback_argument(
-        &mut self,
-        state: &State,
-        helper: &Helper,
-        arg: &CallbackArg,
-        told: &Arguments,
-    ) -> Check<Value> {
+    fn callback_argument(&mut self, state: &State, arg: &CallbackArg, told: &Arguments) -> Check<Value> {
         let map = told.map.unwrap_or_default();
+        let of_map = |pointer| Value { uid: told.map_uid, ..Value::pointer(pointer) };
         Ok(match arg {
             CallbackArg::Scalar => Value::unknown(),
-            CallbackArg::Map => Value::pointer(Pointer::Map(map)),
-            CallbackArg::MapKey => Value::pointer(Pointer::MapKey(map)),
-            CallbackArg::MapValue => Value::pointer(Pointer::MapValue(map)),
+            CallbackArg::Map => of_map(Pointer::Map(map)),
+            CallbackArg::MapKey => of_map(Pointer::MapKey(map)),
+            CallbackArg::MapValue => of_map(Pointer::MapValue(map)),
+            CallbackArg::First => *state.reg(ARGUMENTS[0]),
             CallbackArg::CallerContext => told.caller_context.unwrap_or_else(|| Value::constant(0)),
             CallbackArg::Dynptr => {
                 Value { id: self.fresh_id(), ..Value::pointer(Pointer::Dynptr(DynptrSource::Local)) }
             }
-            // The object that the helper itself got, or else one of which no more is known than its type.
-            CallbackArg::Btf(name) => {
-                let got = helper.args.iter().position(|arg| arg.kind == ArgKind::Btf(name));
-                match got.and_then(|at| ARGUMENTS.get(at)) {
-                    Some(reg) => *state.reg(*reg),
-                    None => self.kernel_object(name, Flags::NONE)?,
-                }
-            }
+            CallbackArg::Btf(name) => self.kernel_object(name, Flags::NONE)?,
         })
     }
 

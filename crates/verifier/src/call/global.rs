@@ -62,7 +62,7 @@ impl Walk<'_> {
                 }
             };
         }
-        Ok(State::of(frame))
+        Ok(State::of(frame, self.program.sleepable))
     }
 
     /// Whether the register holds what the parameter takes.

@@ -22,7 +22,7 @@ use crate::record::Kptr;
 use crate::reference::Reference;
 use crate::state::State;
 use crate::value::{Ghost, Id, Kind, Pointer, RefId, Value};
-use crate::walk::Walk;
+use crate::walk::{Next, Walk};
 
 pub(crate) use kfunc::end_of_lock;
 
@@ -34,7 +34,7 @@ const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 const CALLER_SAVED: [Reg; 6] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
 /// A map, and which one of those in a map of maps.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Holder {
     map: u32,
     uid: Id,
@@ -80,18 +80,12 @@ struct Arguments {
 }
 
 impl Walk<'_> {
-    /// `call helper`. If the helper calls a function of the program, gives that way too: its first instruction, and the
-    /// state there.
-    pub(crate) fn call_helper(
-        &mut self,
-        state: &mut State,
-        pc: Pc,
-        id: i32,
-    ) -> Check<Option<(Pc, Box<State>)>> {
+    /// `call helper`: where the path goes. If the helper calls a function of the program, that way too.
+    pub(crate) fn call_helper(&mut self, state: &mut State, pc: Pc, id: i32) -> Check<Next> {
         if !u32::try_from(id).ok().and_then(Helper::by_id).is_some_and(unlocks) {
             self.without_locks(state, Forbidden::Call)?;
         }
-        let helper = self.allowed_helper(id)?;
+        let helper = self.allowed_helper(state, id)?;
         if helper.effects.may_sleep {
             self.check_may_sleep_here(state, helper.name, helper.id)?;
         }
@@ -120,9 +114,9 @@ impl Walk<'_> {
             let format = self.constant_string(reg, state.reg(reg))?;
             self.check_format(state, &told, format)?;
         }
-        let called_back = match helper.callback() {
+        let next = match helper.callback() {
             Some(callback) => self.call_back(state, pc, helper, callback, &told)?,
-            None => None,
+            None => Next::Goto(Pc(pc.0 + 1)),
         };
         let result = self.call_result(state, pc, helper, &told)?;
         scratch_caller_saved(state);
@@ -132,7 +126,7 @@ impl Walk<'_> {
         if helper.effects.invalidates_packet || writes_packet {
             state.take_away_packet_pointers();
         }
-        Ok(called_back)
+        Ok(next)
     }
 
     /// A tail call by a known index becomes a jump to a known program.
@@ -145,7 +139,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn allowed_helper(&self, id: i32) -> Check<&'static Helper> {
+    fn allowed_helper(&self, state: &State, id: i32) -> Check<&'static Helper> {
         let known = u32::try_from(id).ok().and_then(Helper::by_id);
         let Some(known) = known else { return Err(Fault::UnknownHelper { id }.into()) };
         let Some(helper) = self.kernel.signature(self.hook, known.id) else {
@@ -166,7 +160,7 @@ impl Walk<'_> {
         if helper.effects.gpl_only && !self.gpl_compatible {
             return Err(Fault::HelperGpl { name: helper.name }.into());
         }
-        if helper.effects.may_sleep && !self.program.sleepable {
+        if helper.effects.may_sleep && !state.sleepable {
             return Err(Fault::HelperSleeps { name: helper.name }.into());
         }
         let here = self.hook.prog_type;

@@ -27,7 +27,7 @@ impl KfuncShapes {
             let kfunc = (symbol.kind == ExternKind::Kfunc).then(|| kernel.kfunc(symbol.kernel_name()))??;
             let callback = match kfunc.role {
                 KfuncRole::RbtreeAdd => Some(false),
-                KfuncRole::WorkqueueCallback | KfuncRole::TaskWork => Some(true),
+                role if role.callback_later().is_some() => Some(true),
                 _ => None,
             };
             let next = kfunc.flags().has(KfuncFlags::ITER_NEXT);

@@ -145,6 +145,12 @@ impl Layout {
         self.function_at(Pc(u32::try_from(callee(pc, insn)?).ok()?))
     }
 
+    /// Where the walk that led to the state began: the first instruction of its outermost function.
+    pub(crate) fn entry_of(&self, state: &crate::state::State) -> Pc {
+        let function = state.frames.first().and_then(|frame| self.functions.get(frame.function));
+        function.map_or(Pc(0), |function| Pc(function.start))
+    }
+
     /// Index of the function that starts at `pc`.
     pub(crate) fn function_at(&self, pc: Pc) -> Option<usize> {
         self.functions.binary_search_by_key(&pc.0, |f| f.start).ok()

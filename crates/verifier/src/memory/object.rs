@@ -123,7 +123,7 @@ impl Walk<'_> {
     /// Whether the state is inside a read-side critical section of RCU: every program that cannot sleep is, and whoever
     /// holds a lock.
     pub(crate) fn in_rcu_section(&self, state: &State) -> bool {
-        !self.program.sleepable || state.sections.rcu > 0 || state.references.holds_lock()
+        !state.sleepable || state.sections.rcu > 0 || state.references.holds_lock()
     }
 
     /// The flags of a pointer loaded from a field, and whether it may be NULL.

@@ -6,11 +6,12 @@ use belay_spec::{KfuncFlags, KfuncRole, ParamTag};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::memory::{MAX_VARIABLE_OFFSET, MemoryUse};
+use crate::record::FieldKind;
 use crate::state::State;
 use crate::value::{Ghost, Pointer, Value};
 use crate::walk::Walk;
 
-use super::super::{ARGUMENTS, Arguments};
+use super::super::{ARGUMENTS, Arguments, Holder};
 use super::Told;
 use super::callee::Callee;
 use super::kind::{PointerKind, is_scalar, keyword};
@@ -143,6 +144,7 @@ impl Walk<'_> {
             PointerKind::Context => self.kfunc_context(callee, at, &value, told)?,
             PointerKind::Object(wanted) => self.kfunc_object(callee, at, &value, wanted)?,
             PointerKind::Map => {
+                self.kfunc_map(reg, &value, told)?;
                 let wanted = self.kernel_structure("bpf_map")?;
                 self.kfunc_object(callee, at, &value, wanted)?;
             }
@@ -186,9 +188,40 @@ impl Walk<'_> {
                 self.kfunc_sized_memory(state, pc, at, &params[at], constant, told)?;
                 return Ok(true);
             }
+            PointerKind::Field(name) => {
+                let field = match name {
+                    "bpf_wq" => FieldKind::Workqueue,
+                    "bpf_task_work" => FieldKind::TaskWork,
+                    _ => return Err(callee.not_modelled()),
+                };
+                let Some(Pointer::MapValue(map)) = value.as_pointer() else {
+                    let kernel = format!("arg#{at} doesn't point to a map value");
+                    return Err(self.kfunc_lost(callee, at, &value, kernel));
+                };
+                self.field_argument(reg, &value, &field)?;
+                told.holder = Some((Holder { map, uid: value.uid }, reg));
+            }
             _ => return Err(callee.not_modelled()),
         }
         Ok(false)
+    }
+
+    /// A map that must be the one in whose value an argument before it lies.
+    fn kfunc_map(&self, reg: Reg, value: &Value, told: &Told) -> Check {
+        let Some((holder, field)) = told.holder else { return Ok(()) };
+        let Some(Pointer::Map(map)) = value.as_pointer() else {
+            return Err(Stop::unsupported("a map known by its type only, for what runs later"));
+        };
+        if holder == (Holder { map, uid: value.uid }) {
+            return Ok(());
+        }
+        // (Linux 6.18 looks at the map's own fields before it compares.)
+        let runs_later = self.fields(map).record().runs_later();
+        if !runs_later {
+            return Err(Stop::unsupported("a map without what runs later"));
+        }
+        let what = if field == Reg::R1 { "workqueue" } else { "bpf_task_work" };
+        Err(Fault::OtherMap { reg, what, field, uid: holder.uid, map: value.uid }.into())
     }
 
     fn kfunc_context(&self, callee: &Callee<'_>, at: usize, value: &Value, told: &mut Told) -> Check {

@@ -26,7 +26,7 @@ use crate::value::RefId;
 use crate::walk::{Next, Walk};
 
 use super::dynptr::Dynptr;
-use super::{ARGUMENTS, release, scratch_caller_saved};
+use super::{ARGUMENTS, Holder, release, scratch_caller_saved};
 use callee::Callee;
 pub(crate) use graph::end_of_lock;
 use iterator::Iterator;
@@ -44,6 +44,8 @@ struct Told {
     releases: Option<Reg>,
     /// The function that the call calls back.
     callback: Option<Pc>,
+    /// The map in whose value a work queue or the like lies, and the argument that points to it.
+    holder: Option<(Holder, Reg)>,
     /// The initialised dynptr passed last.
     dynptr: Option<Dynptr>,
     /// The context as the kernel's own structure.
@@ -66,7 +68,7 @@ impl Walk<'_> {
         if !runs_under_lock(callee.role, callee.name) {
             self.without_locks(state, Forbidden::Call)?;
         }
-        if callee.has(KfuncFlags::SLEEPABLE) && !self.program.sleepable {
+        if callee.has(KfuncFlags::SLEEPABLE) && !state.sleepable {
             return Err(Fault::KfuncSleeps {
                 kernel: format!("program must be sleepable to call sleepable kfunc {}", callee.name),
             }
@@ -99,8 +101,10 @@ impl Walk<'_> {
             | KfuncRole::ListPeek
             | KfuncRole::RbtreeRemove
             | KfuncRole::RbtreePeek
+            | KfuncRole::WorkqueueCallback
+            | KfuncRole::TaskWork
             | KfuncRole::MovesPacket => {}
-            KfuncRole::CssTaskIterator if !self.program.sleepable && !self.may_list_tasks() => {
+            KfuncRole::CssTaskIterator if !state.sleepable && !self.may_list_tasks() => {
                 let kernel =
                     "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs".to_string();
                 return Err(Fault::KfuncNotAllowed { kernel }.into());
@@ -112,6 +116,12 @@ impl Walk<'_> {
         if let Some(reference) = told.inserted {
             self.give_away(state, reference)?;
         }
+        let later = match (callee.role.callback_later(), told.callback, told.holder) {
+            (Some(callback), Some(entry), Some((holder, _))) => {
+                Some(self.run_later(state, pc, callback, entry, holder)?)
+            }
+            _ => None,
+        };
         let result = self.kfunc_result(state, pc, &callee, &told)?;
         scratch_caller_saved(state);
         state.set(Reg::R0, result);
@@ -126,7 +136,7 @@ impl Walk<'_> {
                 self.destroy_iterator(state, iterator);
                 Ok(Next::Goto(Pc(pc.0 + 1)))
             }
-            _ => Ok(Next::Goto(Pc(pc.0 + 1))),
+            _ => Ok(later.unwrap_or(Next::Goto(Pc(pc.0 + 1)))),
         }
     }
 }
