@@ -2,7 +2,7 @@
 //
 // The key is there to be read.
 // expect: reject S0111
-// linux 6.18: R2 cannot write into map_key
+// linux 6.18: write to change key R2 not allowed
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
