@@ -19,6 +19,7 @@
 
 mod admission;
 mod alu;
+mod arena;
 mod branch;
 mod call;
 mod early_exit;

@@ -9,8 +9,9 @@ use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Siz
 use belay_object::btf::Btf;
 use belay_object::{Extern, MapDef, Program};
 use belay_profile::KernelProfile;
-use belay_spec::{Hook, Release, ReturnRange, Rule};
+use belay_spec::{Hook, MapKind, Release, ReturnRange, Rule};
 
+use crate::arena;
 use crate::branch::Ways;
 use crate::early_exit::may_end_function;
 use crate::fastcall::Spills;
@@ -332,6 +333,9 @@ impl<'p> Walk<'p> {
             }
             Imm64::MapValue(index, off) | Imm64::MapIndexValue(index, off) => {
                 let map = self.map(index as u32)?;
+                if map.kind == MapKind::ARENA {
+                    return arena::address(map, off as u32);
+                }
                 let (off, size) = (off as u32, map.value_size);
                 let direct = map.kind.rules().is_some_and(|rules| rules.direct_values);
                 if !direct || off >= size {
