@@ -348,10 +348,14 @@ impl<'p> Walk<'p> {
                 let target = (i64::from(pc.0) + 1 + i64::from(off)) as u32;
                 let function = self.layout.function_at(Pc(target));
                 let function = function.and_then(|index| self.layout.functions.get(index));
+                // (A text has no types of functions: the kernel would refuse it, whatever it shows.)
+                let typed = self.program.subprograms.iter().any(|function| function.btf_func.is_some());
                 let refuse = |kernel: &str| Err(Fault::Program { kernel: kernel.into() }.into());
                 match function {
-                    Some(function) if function.btf_func.is_none() => return refuse("missing btf func_info"),
-                    Some(function) if function.global || function.start == 0 => {
+                    Some(function) if function.btf_func.is_none() && typed => {
+                        return refuse("missing btf func_info");
+                    }
+                    Some(function) if function.global || typed && function.start == 0 => {
                         return refuse("callback function not static");
                     }
                     _ => {}
