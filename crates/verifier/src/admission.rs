@@ -5,6 +5,7 @@ use belay_isa::{Imm64, Insn, Pc, decode};
 use belay_object::{MapDef, Program};
 use belay_spec::{Hook, Release, TargetKind};
 
+use crate::arena;
 use crate::fault::{Check, Fault, Stop};
 use crate::map_fields::MapFields;
 
@@ -25,6 +26,10 @@ impl Candidate<'_> {
         self.check_sleep(release)?;
         for map in maps_named(self.program) {
             self.check_map(release, map)?;
+        }
+        arena::check_addresses(self.program, self.maps)?;
+        if arena::named(self.program, self.maps).len() > 1 {
+            return refuse("Only one arena per program".to_string());
         }
         Ok(())
     }
@@ -107,23 +112,27 @@ fn refuse(kernel: String) -> Check {
 }
 
 /// The maps that the program names, in the order of its instructions.
-fn maps_named(program: &Program) -> Vec<u32> {
-    let mut maps = Vec::new();
+pub(crate) fn maps_named(program: &Program) -> Vec<u32> {
+    let map = |value| match value {
+        Imm64::Map(index)
+        | Imm64::MapIndex(index)
+        | Imm64::MapValue(index, _)
+        | Imm64::MapIndexValue(index, _) => u32::try_from(index).ok(),
+        _ => None,
+    };
+    wide_constants(program).into_iter().filter_map(map).collect()
+}
+
+/// What the program's instructions load in two slots, in order.
+pub(crate) fn wide_constants(program: &Program) -> Vec<Imm64> {
+    let mut constants = Vec::new();
     let mut at = 0;
     while at < program.slots.len() {
         let insn = decode(&program.slots, Pc(at as u32)).ok();
-        if let Some(Insn::LoadImm64 {
-            value:
-                Imm64::Map(index)
-                | Imm64::MapIndex(index)
-                | Imm64::MapValue(index, _)
-                | Imm64::MapIndexValue(index, _),
-            ..
-        }) = insn
-        {
-            maps.extend(u32::try_from(index));
+        if let Some(Insn::LoadImm64 { value, .. }) = insn {
+            constants.push(value);
         }
         at += insn.map_or(1, |insn| insn.slots() as usize);
     }
-    maps
+    constants
 }

@@ -3,6 +3,7 @@
 use belay_isa::{AluOp, Reg, Src, Width};
 use belay_spec::Rule;
 
+use crate::arena;
 use crate::fault::{Check, Fault};
 use crate::memory::{MAX_VARIABLE_OFFSET, width_of};
 use crate::scalar::Scalar;
@@ -27,6 +28,10 @@ impl Walk<'_> {
         let right = self.operand(state, src, width)?;
         let mut left = *self.readable(state, dst)?;
         self.writable(dst)?;
+        if let Some(result) = arena::arithmetic(&left, &right) {
+            state.set(dst, result);
+            return Ok(None);
+        }
         let mut later = None;
         if left.is_scalar()
             && right.is_scalar()

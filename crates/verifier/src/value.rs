@@ -81,6 +81,8 @@ pub(crate) enum Pointer {
         /// Whether it may only be read.
         read_only: bool,
     },
+    /// Somewhere in the program's arena. Where does not matter: no offset is kept, and `scalar` is unknown.
+    Arena,
     /// A function of this program.
     Function(u32),
 }
@@ -325,6 +327,7 @@ impl Value {
                 Pointer::TracepointBuffer => "tp_buffer",
                 Pointer::Buffer { read_only: true } => "rdonly_buf",
                 Pointer::Buffer { read_only: false } => "buf",
+                Pointer::Arena => "arena",
                 Pointer::Function(_) => "func",
             },
         };

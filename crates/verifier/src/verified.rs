@@ -20,6 +20,8 @@ pub enum Touch {
     Socket(SockKind),
     /// Memory that a call handed out: a record, a slice.
     Region,
+    /// The program's arena.
+    Arena,
     /// An object of a kernel's or the program's own type.
     Object(Trust),
 }

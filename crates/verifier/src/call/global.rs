@@ -48,7 +48,8 @@ impl Walk<'_> {
         }
         for (reg, parameter) in ARGUMENTS.into_iter().zip(parameters) {
             frame.regs[reg] = match parameter {
-                Parameter::Number => Value::unknown(),
+                // (Where an address in the arena is taken, a number may be passed.)
+                Parameter::Number | Parameter::Arena => Value::unknown(),
                 Parameter::Context => Value::pointer(Pointer::Context),
                 Parameter::Memory { size, nullable } => {
                     let memory = Value::pointer(Pointer::Memory(Memory::of(size)));
@@ -70,6 +71,7 @@ impl Walk<'_> {
         let value = *state.reg(reg);
         Ok(match parameter {
             Parameter::Number => value.is_scalar(),
+            Parameter::Arena => value.is_scalar() || value.as_pointer() == Some(Pointer::Arena),
             Parameter::Context => {
                 value.as_pointer() == Some(Pointer::Context) && self.constant_offset(reg, &value).is_ok()
             }

@@ -23,6 +23,8 @@ pub(super) enum Parameter {
         /// Whether NULL is taken, too.
         nullable: bool,
     },
+    /// An address in the arena, or a number.
+    Arena,
     /// An object of the kernel.
     Object {
         /// Its structure.
@@ -130,7 +132,10 @@ impl<'p> Walk<'p> {
             return Ok(Parameter::Object { ty, trusted: false, nullable: false });
         }
         if tags.arena {
-            return Err(Stop::unsupported("arena parameters of global functions"));
+            if !tags.none_but(Tags { arena: true, ..none }) {
+                return refuse(format!("arg#{at} arena cannot be combined with any other tags"));
+            }
+            return Ok(Parameter::Arena);
         }
         if tags.nullable {
             return combined();

@@ -136,6 +136,7 @@ impl Walk<'_> {
                 self.buffer_bytes(at.base, &base, off, size, action.direction(), read_only, "")?;
                 Value::unknown()
             }
+            Pointer::Arena => self.arena_access(at)?,
             Pointer::Function(_) | Pointer::PacketEnd | Pointer::Dynptr(_) => {
                 return Err(self.not_memory(state, at.base, &base));
             }
@@ -150,7 +151,11 @@ impl Walk<'_> {
         let packet = matches!(pointer, Pointer::Packet(_) | Pointer::PacketMeta(_));
         let start = if packet { PACKET_START } else { 0 };
         let fixed = start + i64::from(base.off) + off;
-        if size <= 1 || base.scalar.tnum().add(Tnum::constant(fixed as u64)).is_aligned(u64::from(size)) {
+        // (Arenas may be accessed anyhow.)
+        if pointer == Pointer::Arena
+            || size <= 1
+            || base.scalar.tnum().add(Tnum::constant(fixed as u64)).is_aligned(u64::from(size))
+        {
             return Ok(());
         }
         let what = match pointer {
@@ -191,6 +196,7 @@ impl Walk<'_> {
             Pointer::Object(object) => Touch::Object(Trust(object.flags)),
             Pointer::Context => Touch::Context(self.hook.context.name),
             Pointer::Socket(kind) => Touch::Socket(kind),
+            Pointer::Arena => Touch::Arena,
             _ => Touch::Memory,
         };
         let Some(noted) = self.touches.get_mut(at.pc.index()) else { return Ok(()) };

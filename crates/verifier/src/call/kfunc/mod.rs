@@ -101,6 +101,7 @@ impl Walk<'_> {
             | KfuncRole::ListPeek
             | KfuncRole::RbtreeRemove
             | KfuncRole::RbtreePeek
+            | KfuncRole::Arena
             | KfuncRole::WorkqueueCallback
             | KfuncRole::TaskWork
             | KfuncRole::MovesPacket => {}
