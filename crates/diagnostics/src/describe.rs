@@ -41,7 +41,7 @@ pub(crate) fn describe(
         rejection,
         release,
         hook,
-        trace: Trace::new(program, &rejection.path),
+        trace: Trace::new(program, &object.externs, &rejection.path),
         symbolic: Symbolic::new(object, program),
         labels: Labels::new(object, program),
         notes: Vec::new(),

@@ -2,7 +2,7 @@
 
 use belay_isa::Pc;
 use belay_object::Program;
-use belay_spec::{ArgKind, Helper, Hook, Release, Resource};
+use belay_spec::{ArgKind, Helper, Hook, Kfunc, KfuncFlags, Release, Resource};
 use belay_verifier::{EventKind, Loss, RefId, Rejection};
 
 use crate::source::{line_at, printable};
@@ -53,6 +53,12 @@ pub(crate) fn noun(resource: Resource) -> &'static str {
         Resource::Socket => "socket",
         Resource::RingbufRecord => "ring-buffer record",
         Resource::RingbufDynptr => "dynptr",
+        Resource::Object("nf_conn") => "connection",
+        Resource::Object("task_struct") => "task",
+        Resource::Object("cgroup") => "cgroup",
+        Resource::Object("bpf_cpumask") => "CPU mask",
+        Resource::Object("bpf_key") => "key",
+        Resource::Object("file") => "file",
         Resource::Kptr | Resource::Object(_) => "kernel object",
         Resource::LocalObject => "object",
         Resource::Iterator => "iterator",
@@ -90,10 +96,39 @@ pub(crate) fn acquirers(resource: Resource, hook: Option<&Hook>, release: Releas
     Helper::all().iter().filter(|h| h.effects.acquires == Some(resource)).filter(allowed).collect()
 }
 
+/// Whether a kernel function releases this kind of resource.
+pub(crate) fn kfunc_releases(kfunc: &Kfunc, resource: Resource) -> bool {
+    let ends = [KfuncFlags::RELEASE, KfuncFlags::ITER_DESTROY];
+    let flags = kfunc.registration(Release::LATEST).map(|registration| registration.flags);
+    kfunc.resource == Some(resource) && flags.is_some_and(|flags| ends.iter().any(|end| flags.has(*end)))
+}
+
+/// The kernel functions that release what the call at `pc` acquired: of an iterator the one of its own kind.
+pub(crate) fn releasing_kfuncs(trace: &Trace<'_>, pc: Pc, resource: Resource) -> Vec<&'static str> {
+    let destroys = trace
+        .kfunc(pc)
+        .filter(|_| resource == Resource::Iterator)
+        .and_then(|made| made.name.strip_suffix("_new"))
+        .map(|kind| format!("{kind}_destroy"));
+    let of_its_kind = |name: &str| destroys.as_deref().is_none_or(|wanted| wanted == name);
+    let releasing = Kfunc::all().iter().filter(|kfunc| kfunc_releases(kfunc, resource));
+    // (What takes the object back into the kernel gives another reference for it.)
+    let acquires = |kfunc: &Kfunc| {
+        kfunc
+            .registration(Release::LATEST)
+            .is_some_and(|registration| registration.flags.has(KfuncFlags::ACQUIRE))
+    };
+    releasing
+        .filter(|kfunc| !acquires(kfunc))
+        .map(|kfunc| kfunc.name)
+        .filter(|name| of_its_kind(name))
+        .collect()
+}
+
 /// "socket from `bpf_sk_lookup_tcp`"
 pub(crate) fn object_of(trace: &Trace<'_>, pc: Pc, resource: Resource) -> String {
-    match trace.helper(pc) {
-        Some(helper) => format!("{} from `{}`", noun(resource), helper.name),
+    match trace.called(pc) {
+        Some(name) => format!("{} from `{name}`", noun(resource)),
         None => noun(resource).to_owned(),
     }
 }
@@ -101,9 +136,9 @@ pub(crate) fn object_of(trace: &Trace<'_>, pc: Pc, resource: Resource) -> String
 /// The variable that receives the result of the call at `pc`, read off the source line: `sk` of
 /// `struct bpf_sock *sk = bpf_sk_lookup_tcp(…)`.
 pub(crate) fn variable(program: &Program, trace: &Trace<'_>, pc: Pc) -> Option<String> {
-    let helper = trace.helper(pc)?;
+    let name = trace.called(pc)?;
     let text = &line_at(program, pc)?.text;
-    let before = text.get(..text.find(helper.name)?)?.trim_end();
+    let before = text.get(..text.find(name)?)?.trim_end();
     // `if (!(sk = f()))` assigns as well.
     let target = before.strip_suffix('=')?.trim_end();
     if target.ends_with(['=', '!', '<', '>', '+', '-', '|', '&']) {

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use belay_isa::{CallTarget, Insn, Pc, Reg, Size, Src, Width, disassemble};
-use belay_object::Program;
-use belay_spec::{Helper, Resource};
+use belay_object::{Extern, Program};
+use belay_spec::{Helper, Kfunc, Resource};
 
+use crate::references::{kfunc_releases, releases};
 use crate::symbols::relative;
 
 /// A program and one path through it.
 pub(crate) struct Trace<'a> {
     insns: BTreeMap<Pc, Insn>,
     path: &'a [Pc],
+    /// The kernel's symbols that instructions name.
+    externs: &'a [Extern],
 }
 
 /// Where a value lies while it is followed back.
@@ -22,9 +25,9 @@ enum Held {
 }
 
 impl<'a> Trace<'a> {
-    pub(crate) fn new(program: &Program, path: &'a [Pc]) -> Trace<'a> {
+    pub(crate) fn new(program: &Program, externs: &'a [Extern], path: &'a [Pc]) -> Trace<'a> {
         let insns = disassemble(&program.slots).filter_map(|(pc, insn)| Some((pc, insn.ok()?))).collect();
-        Trace { insns, path }
+        Trace { insns, path, externs }
     }
 
     pub(crate) fn insn(&self, pc: Pc) -> Option<&Insn> {
@@ -37,6 +40,21 @@ impl<'a> Trace<'a> {
             Insn::Call(CallTarget::Helper(id)) => Helper::by_id(u32::try_from(*id).ok()?),
             _ => None,
         }
+    }
+
+    /// The kernel function that the instruction calls, if Belay knows it.
+    pub(crate) fn kfunc(&self, pc: Pc) -> Option<&'static Kfunc> {
+        match self.insn(pc)? {
+            Insn::Call(CallTarget::Kfunc { id, .. }) => {
+                Kfunc::by_name(self.externs.get(usize::try_from(*id).ok()?)?.kernel_name())
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of the helper or kernel function that the instruction calls.
+    pub(crate) fn called(&self, pc: Pc) -> Option<&'static str> {
+        self.helper(pc).map(|helper| helper.name).or_else(|| Some(self.kfunc(pc)?.name))
     }
 
     /// The instruction that made the value which `reg` holds at the end of the path: a call, a load, a constant.
@@ -107,7 +125,7 @@ impl<'a> Trace<'a> {
             return false;
         }
         let before = self.path.iter().rposition(|at| *at == pc).and_then(|index| self.path.get(..index));
-        let before = Trace { insns: self.insns.clone(), path: before.unwrap_or(&[]) };
+        let before = Trace { insns: self.insns.clone(), path: before.unwrap_or(&[]), externs: self.externs };
         let made = |reg: Reg| before.origin(reg) == Some(origin);
         made(*dst) || matches!(src, Src::Reg(reg) if made(*reg))
     }
@@ -168,8 +186,10 @@ impl<'a> Trace<'a> {
 
     /// The instructions that may release something of this kind: releasing calls, and calls of functions that have one.
     pub(crate) fn releasing(&self, program: &Program, resource: Resource) -> BTreeSet<Pc> {
-        let direct =
-            |pc: &Pc| self.helper(*pc).is_some_and(|helper| crate::references::releases(helper, resource));
+        let direct = |pc: &Pc| {
+            self.helper(*pc).is_some_and(|helper| releases(helper, resource))
+                || self.kfunc(*pc).is_some_and(|kfunc| kfunc_releases(kfunc, resource))
+        };
         let mut found: BTreeSet<Pc> = self.insns.keys().filter(|pc| direct(pc)).copied().collect();
         // A chain of functions is at most as long as their number.
         for _ in 0..program.subprograms.len() {
@@ -229,7 +249,7 @@ mod tests {
         let assembly = belay_isa::assemble(text, &belay_isa::NoSymbols).expect("assembly");
         let program = Program::new("test", "test", Attach::Unknown, assembly.slots);
         let path: Vec<Pc> = disassemble(&program.slots).map(|(pc, _)| pc).collect();
-        Trace::new(&program, &path).origin(Reg::R1).map(|pc| pc.0)
+        Trace::new(&program, &[], &path).origin(Reg::R1).map(|pc| pc.0)
     }
 
     #[test]
@@ -253,6 +273,6 @@ mod tests {
         let assembly = belay_isa::assemble(text, &belay_isa::NoSymbols).expect("assembly");
         let program = Program::new("test", "test", Attach::Unknown, assembly.slots);
         let path: Vec<Pc> = [0, 3, 4, 1].map(Pc).to_vec();
-        assert_eq!(Trace::new(&program, &path).origin(Reg::R1), None);
+        assert_eq!(Trace::new(&program, &[], &path).origin(Reg::R1), None);
     }
 }

@@ -7,7 +7,7 @@ use belay_spec::{Hook, Release, Resource};
 use belay_verifier::{Code, EventKind, Forbidden, Leave, Loss, RefId};
 
 use super::Case;
-use crate::references::{Life, acquirers, noun, object_of, releasers, variable};
+use crate::references::{Life, acquirers, noun, object_of, releasers, releasing_kfuncs, variable};
 use crate::source::line_at;
 
 impl Case<'_> {
@@ -211,6 +211,12 @@ impl Case<'_> {
                 }
                 None => format!("`{}`", helper.name),
             })
+            .chain(releasing_kfuncs(&self.trace, acquired, resource).into_iter().map(|name| {
+                match variable(self.program, &self.trace, acquired) {
+                    Some(variable) if resource != Resource::Iterator => format!("`{name}({variable})`"),
+                    _ => format!("`{name}`"),
+                }
+            }))
             .collect();
         if names.is_empty() {
             return;
