@@ -54,6 +54,8 @@ pub enum Forbidden {
     GlobalCall,
     /// Another lock.
     SecondLock,
+    /// The same lock again.
+    SameLock,
 }
 
 impl std::fmt::Display for Forbidden {
@@ -64,6 +66,7 @@ impl std::fmt::Display for Forbidden {
             // (The second line of "global function calls are not allowed while holding a lock,".)
             Forbidden::GlobalCall => f.write_str("use static function instead"),
             Forbidden::SecondLock => f.write_str("Locking two bpf_spin_locks are not allowed"),
+            Forbidden::SameLock => f.write_str("Acquiring the same lock again, AA deadlock detected"),
         }
     }
 }

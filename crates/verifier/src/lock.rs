@@ -20,8 +20,19 @@ impl Walk<'_> {
     /// Takes the lock to which the register points.
     pub(crate) fn take_lock(&mut self, state: &mut State, pc: Pc, reg: Reg, resource: Resource) -> Check {
         let lock = self.lock_at(state, reg, resource)?;
-        if let Some(held) = state.references.locks().find(|held| held.resource == Resource::SpinLock) {
-            return Err(forbidden(held, Forbidden::SecondLock));
+        // Resilient locks may be taken one after the other, but for one that is held already.
+        let clash = match resource {
+            Resource::SpinLock => {
+                let spins = |held: &&Reference| held.resource == Resource::SpinLock;
+                state.references.locks().find(spins).map(|held| (held, Forbidden::SecondLock))
+            }
+            _ => {
+                let same = |held: &&Reference| held.resource != Resource::SpinLock && held.lock == Some(lock);
+                state.references.locks().find(same).map(|held| (held, Forbidden::SameLock))
+            }
+        };
+        if let Some((held, what)) = clash {
+            return Err(forbidden(held, what));
         }
         let id = RefId(self.fresh_id());
         state.references.take_lock(id, resource, pc, lock);

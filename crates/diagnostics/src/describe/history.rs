@@ -48,6 +48,11 @@ impl Case<'_> {
                 format!("a global function is called while the {lock} is held"),
                 "declare the function `static`: it is then verified where it is called".to_owned(),
             ),
+            Forbidden::SameLock => (
+                "locked here, and before",
+                format!("the {lock} is taken by who holds it already"),
+                format!("call {unlock} before, or take the lock once"),
+            ),
             Forbidden::SecondLock => (
                 "locked here, with the first still held",
                 "a second lock is taken while one is held".to_owned(),

@@ -32,7 +32,7 @@ pub enum KfuncRole {
     RbtreeRemove,
     /// `bpf_rbtree_first`, `bpf_rbtree_root`: a non-owning look, from a root.
     RbtreePeek,
-    /// `bpf_rbtree_left`, `bpf_rbtree_right`: a non-owning look, from a node.
+    /// `bpf_rbtree_left`, `bpf_rbtree_right`: a non-owning look, from a root and one of its nodes.
     RbtreeStep,
     /// `bpf_rdonly_cast`: the first argument as an untrusted pointer to the kernel type whose id is the second.
     ReadOnlyCast,

@@ -184,6 +184,10 @@ impl Walk<'_> {
                 Ok(())
             }
             ArgKind::KptrObject => Ok(()),
+            ArgKind::SpinLock if self.compares_nodes(state) => {
+                let kernel = "can't spin_{lock,unlock} in rbtree cb".to_owned();
+                Err(Fault::Unlock { reg, kernel }.into())
+            }
             ArgKind::SpinLock if arg.releases => self.let_go(state, reg, Resource::SpinLock),
             ArgKind::SpinLock => self.take_lock(state, told.pc, reg, Resource::SpinLock),
             ArgKind::Timer => {

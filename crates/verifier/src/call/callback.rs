@@ -30,7 +30,6 @@ impl Walk<'_> {
     ) -> Check<Next> {
         let on = Pc(pc.0 + 1);
         let entry = told.callback.unwrap_or_default();
-        let function = self.called_function(pc, entry)?;
         if callback.later {
             let holder = told.holder.unwrap_or_default();
             return self.run_later(state, pc, callback, entry, holder);
@@ -41,10 +40,29 @@ impl Walk<'_> {
         if counted {
             self.rely_on_loop(state, pc);
         }
-        let made = std::mem::take(&mut state.frame_mut().callbacks_made);
+        let made = state.frame().callbacks_made;
         if counted && u64::from(made) >= state.reg(ARGUMENTS[0]).scalar.umax() {
+            state.frame_mut().callbacks_made = 0;
             return Ok(Next::Goto(on));
         }
+        let mut inside = self.enter_callback(state, pc, entry, callback.returns)?;
+        for (reg, arg) in ARGUMENTS.into_iter().zip(callback.args) {
+            inside.set(reg, self.callback_argument(state, arg, told)?);
+        }
+        Ok(Next::Fork { taken: (entry, inside), fall: on })
+    }
+
+    /// The state in which the function that starts at `entry` is called once more, its arguments not yet set. The way on
+    /// behind the call starts to count its calls afresh.
+    pub(super) fn enter_callback(
+        &mut self,
+        state: &mut State,
+        pc: Pc,
+        entry: Pc,
+        returns: ReturnRange,
+    ) -> Check<Box<State>> {
+        let function = self.called_function(pc, entry)?;
+        let made = std::mem::take(&mut state.frame_mut().callbacks_made);
         if state.frames.len() >= MAX_FRAMES {
             return Err(Fault::CallDepth { frames: MAX_FRAMES + 1, walked: true }.into());
         }
@@ -53,12 +71,9 @@ impl Walk<'_> {
         inside.frame_mut().callbacks_made = made + 1;
         inside.callback_turns += 1;
         let mut frame = Frame::new(function, Some(pc), state.frames.len() as u8);
-        frame.callback = Some(callback.returns);
-        for (reg, arg) in ARGUMENTS.into_iter().zip(callback.args) {
-            frame.regs[reg] = self.callback_argument(state, arg, told)?;
-        }
+        frame.callback = Some(returns);
         inside.frames.push(frame);
-        Ok(Next::Fork { taken: (entry, inside), fall: on })
+        Ok(inside)
     }
 
     /// The function will run later: a walk of its own.

@@ -2,10 +2,11 @@
 
 use belay_isa::{Pc, Reg};
 use belay_object::btf::{Kind, Param};
-use belay_spec::{KfuncFlags, KfuncRole, ParamTag};
+use belay_spec::{KfuncFlags, KfuncRole, ParamTag, Resource};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::memory::{MAX_VARIABLE_OFFSET, MemoryUse};
+use crate::object::Flags;
 use crate::record::FieldKind;
 use crate::state::State;
 use crate::value::{Ghost, Pointer, Value};
@@ -172,6 +173,9 @@ impl Walk<'_> {
                     ));
                 }
             },
+            PointerKind::Field("bpf_res_spin_lock") => {
+                self.resilient_lock_argument(state, pc, callee, at, &value)?
+            }
             PointerKind::Dynptr => self.kfunc_dynptr(state, pc, callee, (at, &params[at]), told)?,
             PointerKind::ConstString => {
                 self.constant_string(reg, &value)?;
@@ -237,6 +241,36 @@ impl Walk<'_> {
             told.kernel_context = Some(self.kernel_structure(name)?);
         }
         Ok(())
+    }
+
+    /// A resilient lock, to be taken or let go.
+    fn resilient_lock_argument(
+        &mut self,
+        state: &mut State,
+        pc: Pc,
+        callee: &Callee<'_>,
+        at: usize,
+        value: &Value,
+    ) -> Check {
+        let reg = ARGUMENTS[at];
+        let holds_locks = match value.as_pointer() {
+            Some(Pointer::MapValue(_)) => true,
+            Some(Pointer::Object(object)) => object.flags == Flags::ALLOCATED,
+            _ => false,
+        };
+        if !holds_locks || value.nullable {
+            let kernel = format!("arg#{at} doesn't point to map value or allocated object");
+            return Err(self.kfunc_lost(callee, at, value, kernel));
+        }
+        match callee.role {
+            KfuncRole::ResilientLock { irq: irqsave } => {
+                self.take_lock(state, pc, reg, Resource::ResilientLock { irqsave })
+            }
+            KfuncRole::ResilientUnlock { irq: irqsave } => {
+                self.let_go(state, reg, Resource::ResilientLock { irqsave })
+            }
+            _ => Err(callee.not_modelled()),
+        }
     }
 
     /// Memory that the function may read and write.

@@ -133,6 +133,8 @@ impl Walk<'_> {
         {
             let name = callee.name;
             return refuse(format!("{name} can only take non-owning or refcounted bpf_rb_node pointer"));
+        } else if self.compares_nodes(state) {
+            return refuse(format!("{} not allowed in rbtree cb", callee.name));
         }
         let Some(object) = object else { return Err(callee.not_modelled()) };
         let (node, head) =
@@ -149,7 +151,6 @@ impl Walk<'_> {
             return refuse(format!("{node} not found at offset={off}"));
         }
         let Some(Root { object: wanted, node: place }) = told.root else {
-            // A step from a node to its neighbour: no root says what the tree holds.
             return Err(callee.not_modelled());
         };
         let types = self.types_of(object.ty)?;
@@ -187,9 +188,8 @@ impl Walk<'_> {
             (KfuncRole::ListPop | KfuncRole::RbtreeRemove, Some(root)) => {
                 Value { off: root.node as i32, ..Value::pointer(object(root.object, Flags::ALLOCATED)) }
             }
-            (KfuncRole::ListPeek | KfuncRole::RbtreePeek, Some(root)) => {
-                let flags = self.borrowed(ObjectType::Program(root.object))?;
-                Value { off: root.node as i32, ..Value::pointer(object(root.object, flags)) }
+            (KfuncRole::ListPeek | KfuncRole::RbtreePeek | KfuncRole::RbtreeStep, Some(root)) => {
+                self.borrowed_node(root)?
             }
             _ => return Ok(None),
         }))
@@ -222,6 +222,13 @@ impl Walk<'_> {
             }
         }
         Ok(ty.id)
+    }
+
+    /// A pointer to a node that the list or tree owns.
+    pub(super) fn borrowed_node(&self, root: Root) -> Check<Value> {
+        let ty = ObjectType::Program(root.object);
+        let object = Object { ty, flags: self.borrowed(ty)? };
+        Ok(Value { off: root.node as i32, ..Value::pointer(Pointer::Object(object)) })
     }
 
     /// The flags of a pointer to an object that a list or tree owns.

@@ -5,6 +5,7 @@
 
 mod argument;
 mod callee;
+mod compare;
 mod dynptr;
 mod graph;
 mod interrupts;
@@ -16,13 +17,14 @@ mod section;
 
 use belay_isa::{Pc, Reg};
 use belay_object::btf::TypeId;
-use belay_spec::{KfuncFlags, KfuncRole, runs_under_lock};
+use belay_spec::{KfuncFlags, KfuncRole, Release, runs_under_lock};
 
 use crate::fault::{Check, Fault, Forbidden, Leave, Stop};
 use crate::object::Object;
 use crate::record::Root;
+use crate::scalar::Scalar;
 use crate::state::State;
-use crate::value::RefId;
+use crate::value::{RefId, Value};
 use crate::walk::{Next, Walk};
 
 use super::dynptr::Dynptr;
@@ -30,6 +32,9 @@ use super::{ARGUMENTS, Holder, release, scratch_caller_saved};
 use callee::Callee;
 pub(crate) use graph::end_of_lock;
 use iterator::Iterator;
+
+/// The largest number of an error.
+const MAX_ERRNO: i64 = 4095;
 
 /// What the arguments of one call told.
 #[derive(Default)]
@@ -74,7 +79,13 @@ impl Walk<'_> {
             }
             .into());
         }
+        let failed = matches!(callee.role, KfuncRole::ResilientLock { .. })
+            .then(|| lock_not_taken(self.release, state));
         let told = self.kfunc_arguments(state, pc, &callee)?;
+        let compared = match callee.role {
+            KfuncRole::RbtreeAdd => Some(self.call_back_to_compare(state, pc, &callee, &told)?),
+            _ => None,
+        };
         self.enter_or_leave_section(state, &callee)?;
         if let Some(reg) = told.releases {
             release(state, reg);
@@ -99,11 +110,15 @@ impl Walk<'_> {
             | KfuncRole::ListPush
             | KfuncRole::ListPop
             | KfuncRole::ListPeek
+            | KfuncRole::RbtreeAdd
             | KfuncRole::RbtreeRemove
             | KfuncRole::RbtreePeek
             | KfuncRole::Arena
             | KfuncRole::WorkqueueCallback
             | KfuncRole::TaskWork
+            | KfuncRole::RbtreeStep
+            | KfuncRole::ResilientLock { .. }
+            | KfuncRole::ResilientUnlock { .. }
             | KfuncRole::MovesPacket => {}
             KfuncRole::CssTaskIterator if !state.sleepable && !self.may_list_tasks() => {
                 let kernel =
@@ -129,15 +144,19 @@ impl Walk<'_> {
         if callee.role == KfuncRole::MovesPacket {
             state.take_away_packet_pointers();
         }
+        let on = Pc(pc.0 + 1);
+        if let Some(taken) = compared.or(failed.map(|state| (on, state))) {
+            return Ok(Next::Fork { taken, fall: on });
+        }
         match told.iterator {
             Some(iterator) if callee.has(KfuncFlags::ITER_NEXT) => {
                 Ok(self.advance_iterator(state, pc, iterator))
             }
             Some(iterator) if callee.has(KfuncFlags::ITER_DESTROY) => {
                 self.destroy_iterator(state, iterator);
-                Ok(Next::Goto(Pc(pc.0 + 1)))
+                Ok(Next::Goto(on))
             }
-            _ => Ok(later.unwrap_or(Next::Goto(Pc(pc.0 + 1)))),
+            _ => Ok(later.unwrap_or(Next::Goto(on))),
         }
     }
 }
@@ -160,6 +179,14 @@ impl Walk<'_> {
         const ITERATOR: u32 = 28;
         self.hook.prog_type == LSM || self.hook.prog_type == TRACING && self.hook.attach_type == ITERATOR
     }
+}
+
+/// After a call that did not get its lock: nothing has changed, and `r0` says why not.
+fn lock_not_taken(release: Release, state: &State) -> Box<State> {
+    let mut failed = Box::new(state.clone());
+    scratch_caller_saved(&mut failed);
+    failed.set(Reg::R0, Value::number(Scalar::signed_range(release, -MAX_ERRNO, -1)));
+    failed
 }
 
 impl Callee<'_> {

@@ -30,6 +30,8 @@ impl Walk<'_> {
         let target = match ret.kind {
             Kind::Void => return Ok(Value::uninit()),
             Kind::Ptr(target) => target,
+            // The way on which the lock is held (`lock_not_taken` is the other).
+            _ if matches!(callee.role, KfuncRole::ResilientLock { .. }) => return Ok(Value::constant(0)),
             kind if is_scalar(&kind) => return Ok(Value::unknown()),
             _ => return Err(Stop::unsupported(format!("the result of `{}`", callee.name))),
         };
