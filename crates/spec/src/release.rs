@@ -117,6 +117,25 @@ rules! {
     KernelTypesNeedGpl: V6_12,
     /// Dynptrs follow today's rules. (Before, there were fewer of them and other rules, which Belay does not model.)
     DynptrRules: V6_12,
+    /// A lock may be held across functions: taken in one and let go in another, or held while a static one runs. (Before,
+    /// no function was called, and none returned, with a lock.)
+    LocksAcrossFunctions: V6_12,
+    /// With the JIT, frames are rounded up to 16 bytes, and a function without stack takes none. (Before, to 32, and each
+    /// took some.)
+    TightFrames: V6_12,
+    /// Parameters of global functions may be tagged (`__arg_ctx`, `__arg_nonnull`, `__arg_trusted`, ...). (Before, tags
+    /// said nothing.)
+    TaggedParameters: V6_12,
+    /// A parameter may be tagged as untrusted.
+    UntrustedParameters: V6_18,
+    /// Values of maps hold lists, trees, reference counts, work queues, and pointers that are tagged `kptr` if the map owns
+    /// them and `kptr_untrusted` if not. (Before, other tags said so, which Belay does not model.)
+    FieldsOfMaps: V6_12,
+    /// Values of maps hold resilient locks, task work, and pointers to the memory of a process.
+    LaterFieldsOfMaps: V6_18,
+    /// It is not noted that a NULL stored over a pointer in a map's value is relied upon: where a path with NULL came
+    /// before, any number is taken. (A fault of that kernel; Debian's 6.12 does not have it.)
+    NullStoredUnnoted: V6_18,
     /// Negation keeps ranges.
     NegationTracked: V6_18,
     /// Conversions to a byte order bound the result by its width.

@@ -52,6 +52,8 @@ pub enum Forbidden {
     Call,
     /// A call of a global function.
     GlobalCall,
+    /// The end of a called function.
+    Returning,
     /// Another lock.
     SecondLock,
     /// The same lock again.
@@ -65,6 +67,7 @@ impl std::fmt::Display for Forbidden {
             Forbidden::Call => f.write_str("function calls are not allowed while holding a lock"),
             // (The second line of "global function calls are not allowed while holding a lock,".)
             Forbidden::GlobalCall => f.write_str("use static function instead"),
+            Forbidden::Returning => f.write_str("bpf_spin_unlock is missing"),
             Forbidden::SecondLock => f.write_str("Locking two bpf_spin_locks are not allowed"),
             Forbidden::SameLock => f.write_str("Acquiring the same lock again, AA deadlock detected"),
         }

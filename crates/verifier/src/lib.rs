@@ -36,6 +36,7 @@ mod loops;
 mod map_fields;
 mod memory;
 mod object;
+mod older_fields;
 mod precision;
 mod prune;
 mod record;

@@ -12,6 +12,8 @@ use crate::walk::Walk;
 
 /// Frames are rounded up to this many bytes; a function that uses no stack takes none (measured, with the JIT on).
 const FRAME_ALIGNMENT: u32 = 16;
+/// The same without [`Rule::TightFrames`], where each function takes at least as much.
+const LOOSE_FRAME_ALIGNMENT: u32 = 32;
 /// Most stack below a function that makes a tail call.
 const TAIL_CALL_STACK: u32 = 256;
 /// A function with this much stack gets one of its own, if there are private stacks.
@@ -98,7 +100,12 @@ struct Link {
 }
 
 fn frame_size(walk: &Walk<'_>, function: usize) -> u32 {
-    walk.spills.stack_depth(function, walk.stack_depths[function]).next_multiple_of(FRAME_ALIGNMENT)
+    let depth = walk.spills.stack_depth(function, walk.stack_depths[function]);
+    if walk.release.has(Rule::TightFrames) {
+        depth.next_multiple_of(FRAME_ALIGNMENT)
+    } else {
+        depth.max(1).next_multiple_of(LOOSE_FRAME_ALIGNMENT)
+    }
 }
 
 /// Whether functions may have stacks of their own: where a program that interrupts itself is skipped, and no tail call

@@ -19,6 +19,7 @@ use crate::fault::{Check, Fault, Leave, Stop};
 use crate::layout::Layout;
 use crate::map_fields::{Fields, MapFields};
 use crate::memory::{Action, At};
+use crate::older_fields::of_another_meaning;
 use crate::precision::Notes;
 use crate::scalar::Scalar;
 use crate::stack_use::StackUse;
@@ -333,7 +334,7 @@ impl<'p> Walk<'p> {
         Ok(match value {
             Imm64::Value(number) => Value::constant(number),
             Imm64::Map(index) | Imm64::MapIndex(index) => {
-                self.map(index as u32)?;
+                self.check_fields_known(self.map(index as u32)?)?;
                 Value::pointer(Pointer::Map(index as u32))
             }
             Imm64::MapValue(index, off) | Imm64::MapIndexValue(index, off) => {
@@ -342,6 +343,7 @@ impl<'p> Walk<'p> {
                     // The address is a number of which Linux knows nothing; admission looked at the offset.
                     return Ok(Value::unknown());
                 }
+                self.check_fields_known(map)?;
                 let (off, size) = (off as u32, map.value_size);
                 let direct = map.kind.rules().is_some_and(|rules| rules.direct_values);
                 if !direct || off >= size {
@@ -370,6 +372,14 @@ impl<'p> Walk<'p> {
             }
             Imm64::BtfId(index, _) => self.kernel_variable(index)?,
         })
+    }
+
+    /// No verdict on maps whose values mean something else to this release.
+    fn check_fields_known(&self, map: &MapDef) -> Check {
+        match of_another_meaning(map, self.btf, self.release) {
+            Some(what) => Err(Stop::unsupported(format!("`{what}` in maps of Linux {}", self.release))),
+            None => Ok(()),
+        }
     }
 
     /// Reads, changes and writes memory in one; some forms hand the old value out.

@@ -53,6 +53,13 @@ impl Case<'_> {
                 format!("the {lock} is taken by who holds it already"),
                 format!("call {unlock} before, or take the lock once"),
             ),
+            Forbidden::Returning => (
+                "the function returns here, and the lock is still held",
+                format!("a function returns while the {lock} is held"),
+                format!(
+                    "call {unlock} in the function that locks: this release holds no lock across functions"
+                ),
+            ),
             Forbidden::SecondLock => (
                 "locked here, with the first still held",
                 "a second lock is taken while one is held".to_owned(),

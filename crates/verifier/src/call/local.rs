@@ -5,7 +5,7 @@ use belay_isa::{Pc, Reg};
 
 use belay_spec::Rule;
 
-use crate::fault::{Check, Fault};
+use crate::fault::{Check, Fault, Forbidden};
 use crate::state::{Frame, MAX_FRAMES, State};
 use crate::value::{Pointer, Value};
 use crate::walk::Walk;
@@ -19,6 +19,9 @@ impl Walk<'_> {
         let target = u32::try_from(to).ok().map(Pc);
         let found = target.and_then(|target| Some((target, self.layout.function_at(target)?)));
         let Some((target, index)) = found else { return Err(Fault::JumpRange { from: pc, to }.into()) };
+        if !self.release.has(Rule::LocksAcrossFunctions) {
+            self.without_locks(state, Forbidden::Call)?;
+        }
         let function = &self.layout.functions[index];
         if function.global {
             return self.call_global(state, pc, index);
@@ -38,6 +41,9 @@ impl Walk<'_> {
     /// `exit` of a called function: hands `r0` back; gives the instruction after the call. A function that a helper
     /// called returns to that call: the helper may call it again.
     pub(crate) fn return_to_caller(&mut self, state: &mut State) -> Check<Pc> {
+        if !self.release.has(Rule::LocksAcrossFunctions) {
+            self.without_locks(state, Forbidden::Returning)?;
+        }
         let result = *state.reg(Reg::R0);
         if matches!(result.as_pointer(), Some(Pointer::Stack { .. })) {
             return Err(Fault::StackPointerReturned.into());

@@ -2,7 +2,7 @@
 //! tags (`__arg_ctx`, `__arg_trusted`, ...).
 
 use belay_object::btf::{Btf, Kind, Linkage, TypeId};
-use belay_spec::TargetKind;
+use belay_spec::{Release, Rule, TargetKind};
 
 use crate::fault::{Check, Fault, Stop};
 use crate::walk::Walk;
@@ -85,7 +85,7 @@ impl<'p> Walk<'p> {
         }
         let mut parameters = Vec::new();
         for (at, param) in params.iter().enumerate() {
-            let tags = tags(btf, func, at)?;
+            let tags = tags(btf, func, at, self.release)?;
             parameters.push(match btf.strip(param.ty).kind {
                 Kind::Ptr(target) => self.pointer_parameter(btf, target, at, tags)?,
                 _ if tags != Tags::default() => {
@@ -209,7 +209,7 @@ pub(super) fn is_number(btf: &Btf, id: TypeId) -> bool {
 }
 
 /// The tags of a parameter (`__attribute__((btf_decl_tag("arg:nonnull")))`).
-fn tags(btf: &Btf, func: TypeId, at: usize) -> Check<Tags> {
+fn tags(btf: &Btf, func: TypeId, at: usize, release: Release) -> Check<Tags> {
     let mut found = Tags::default();
     for id in btf.ids() {
         let tag = btf.get(id);
@@ -218,10 +218,13 @@ fn tags(btf: &Btf, func: TypeId, at: usize) -> Check<Tags> {
         if ty != func || usize::try_from(component) != Ok(at) {
             continue;
         }
+        if !release.has(Rule::TaggedParameters) {
+            return Err(Stop::unsupported(format!("tagged parameters of Linux {release}")));
+        }
         match name {
             "ctx" => found.context = true,
             "trusted" => found.trusted = true,
-            "untrusted" => found.untrusted = true,
+            "untrusted" if release.has(Rule::UntrustedParameters) => found.untrusted = true,
             "nonnull" => found.nonnull = true,
             "nullable" => found.nullable = true,
             "arena" => found.arena = true,

@@ -5,7 +5,7 @@
 
 use belay_isa::Size;
 use belay_object::btf::TypeId;
-use belay_spec::is_rcu_protected;
+use belay_spec::{Rule, is_rcu_protected};
 
 use crate::fault::{Check, Fault};
 use crate::object::{Flags, Object, ObjectType};
@@ -52,10 +52,10 @@ impl Walk<'_> {
             }
             (Action::StoreReg(reg), _) => {
                 let value = *state.reg(reg);
-                // (6.18 does not note that it relies on NULL here, and so takes any number where a path with NULL came
-                // before: measured, `kptrs/null-on-one-path-only.s`. Later kernels do.)
                 if !value.is_null() {
                     self.kptr_takes(reg, &value, kptr)?;
+                } else if !self.release.has(Rule::NullStoredUnnoted) {
+                    self.relies_on(state, reg);
                 }
                 Ok(Value::unknown())
             }
