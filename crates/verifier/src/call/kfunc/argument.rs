@@ -174,7 +174,7 @@ impl Walk<'_> {
                 }
             },
             PointerKind::Field("bpf_res_spin_lock") => {
-                self.resilient_lock_argument(state, pc, callee, at, &value)?
+                self.resilient_lock_argument(state, pc, callee, at, &value)?;
             }
             PointerKind::Dynptr => self.kfunc_dynptr(state, pc, callee, (at, &params[at]), told)?,
             PointerKind::ConstString => {
