@@ -15,5 +15,5 @@ pub fn object(bytes: &[u8]) -> Option<Object> {
     let kernel_btf = TYPES
         .get_or_init(|| Object::parse("kernel", KERNEL, &given).expect("a committed object").btf)
         .clone();
-    Object::parse("fuzz", bytes, &Options { kernel_btf, ..given }).ok()
+    Object::parse("fuzz", bytes, &Options { kernel_btf: kernel_btf.map(Into::into), ..given }).ok()
 }
