@@ -9,7 +9,7 @@ use belay_object::Object;
 use belay_sockets::SocketTable;
 use belay_spec::Release;
 use belay_verifier::{Options, Verdict, Verified, verify};
-use belay_vm::{Checked, Machine, MapLimits, Maps, Packet};
+use belay_vm::{Checked, FaultKind, Machine, MapLimits, Maps, Packet};
 use libfuzzer_sys::fuzz_target;
 
 /// A UDP datagram to port 53 of a host that listens there.
@@ -40,5 +40,10 @@ fn run(object: &Object, verified: &Verified) {
     let mut machine = Machine::new(SocketTable::from_toml("sockets", SOCKETS).expect("a table"));
     let mut packet = Packet::new(FRAME).expect("a frame");
     let report = checked.run(&mut machine, &mut packet);
+    if let Err(fault) = &report.result
+        && matches!(fault.kind, FaultKind::Unsupported(_) | FaultKind::Budget(_))
+    {
+        return;
+    }
     assert!(report.is_clean(), "accepted, but: {:?} {:?}", report.result, report.leaks);
 }
