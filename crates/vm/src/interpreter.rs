@@ -52,6 +52,7 @@ impl Interpreter {
     /// Runs it on a packet, which it may change.
     pub fn run(&self, machine: &mut Machine, packet: &mut Packet) -> Run {
         machine.stack.reset();
+        machine.begin();
         if let crate::context::Form::Skb { link_layer } = self.code.layout.form {
             packet.enter(link_layer);
         } else {
@@ -67,7 +68,6 @@ impl Interpreter {
             machine,
             layout: self.code.layout,
             input: Input::Packet(packet),
-            trace: Trace::default(),
         };
         let end = match engine::execute(&mut Unwatched, &mut state, &mut world) {
             Ok(end) => end,
@@ -84,7 +84,7 @@ impl Interpreter {
         if let Input::Packet(packet) = world.input {
             self.code.layout.take_back(&world.machine.context, packet);
         }
-        Run { r0: r0 as u32, instructions: state.executed, trace: world.trace }
+        Run { r0: r0 as u32, instructions: state.executed, trace: machine.take_trace() }
     }
 
     /// Puts this program at an index of a program array, for others to tail-call.

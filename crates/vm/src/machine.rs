@@ -10,6 +10,7 @@ use belay_sockets::{NetnsId, SocketTable};
 use crate::context::CONTEXT_SIZE;
 use crate::engine::{FRAME_SIZE, MAX_FRAMES};
 use crate::memory::Block;
+use crate::world::Trace;
 
 /// Where `bpf_ktime_get_*` takes the time from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,9 @@ pub struct Machine {
     pub sockets: SocketTable,
     /// The namespace of the packet's device; the table's first if not given.
     pub netns: Option<NetnsId>,
+    /// Whether lookups are written down in the [`Trace`]: a list that grows, and costs an allocation.
+    pub recording: bool,
+    pub(crate) trace: Trace,
     pub(crate) stack: Stack,
     pub(crate) context: Block,
 }
@@ -61,9 +65,26 @@ impl Machine {
             cpu: 0,
             sockets,
             netns: None,
+            recording: true,
+            trace: Trace::default(),
             stack: Stack::new(),
             context: Block::zeroed(CONTEXT_SIZE),
         }
+    }
+
+    /// What the last run did besides its result; empty where the run's own result holds it ([`crate::Run`], [`crate::Report`]).
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Forgets what an earlier run did.
+    pub(crate) fn begin(&mut self) {
+        self.trace.clear();
+    }
+
+    /// Hands out what the run did.
+    pub(crate) fn take_trace(&mut self) -> Trace {
+        std::mem::take(&mut self.trace)
     }
 
     /// Nanoseconds of the clock.

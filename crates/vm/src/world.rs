@@ -20,7 +20,6 @@ pub(crate) struct World<'r> {
     pub(crate) layout: Layout,
     pub(crate) input: Input<'r>,
     pub(crate) random: Random,
-    pub(crate) trace: Trace,
 }
 
 /// What the program runs on.
@@ -44,6 +43,17 @@ pub struct Trace {
     pub assigned: Option<SocketId>,
     /// Lines of `bpf_trace_printk`.
     pub printed: Vec<String>,
+}
+
+impl Trace {
+    /// Forgets everything, and keeps the memory of the lists.
+    pub(crate) fn clear(&mut self) {
+        let Trace { redirect, clones, lookups, assigned, printed } = self;
+        (*redirect, *assigned) = (None, None);
+        clones.clear();
+        lookups.clear();
+        printed.clear();
+    }
 }
 
 /// Where a packet is sent.

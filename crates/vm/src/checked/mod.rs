@@ -152,6 +152,7 @@ impl Checked {
 
     fn execute(&self, machine: &mut Machine, input: Input<'_>, raw_len: u64) -> Report {
         machine.stack.reset();
+        machine.begin();
         let mut guard = Guard::new(self.strictness);
         let mem = Memory::under(&guard);
         let mut state = State::new(&self.code, machine.stack.top());
@@ -162,7 +163,6 @@ impl Checked {
             machine,
             layout: self.code.layout,
             input,
-            trace: Trace::default(),
         };
         state.set(Reg::R1, world.context_addr());
         state.set(Reg::R2, raw_len);
@@ -180,6 +180,6 @@ impl Checked {
         if let Input::Packet(packet) = &mut world.input {
             self.code.layout.take_back(&world.machine.context, packet);
         }
-        Report { result, r0, leaks, instructions: state.executed, trace: world.trace }
+        Report { result, r0, leaks, instructions: state.executed, trace: machine.take_trace() }
     }
 }

@@ -18,7 +18,7 @@ use crate::interpreter::Unwatched;
 use crate::machine::{Machine, Random};
 use crate::maps::Maps;
 use crate::memory::{Block, Memory};
-use crate::world::{Input, Trace, World};
+use crate::world::{Input, World};
 
 fn program(slots: Vec<Slot>) -> Program {
     Program::new("vector", "vector", Attach::Unknown, slots)
@@ -48,7 +48,6 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8]) -> u64 {
         layout: Layout::RAW,
         input: Input::Raw(block.addr()),
         random: Random(0),
-        trace: Trace::default(),
     };
     match engine::execute(&mut Unwatched, &mut state, &mut world) {
         Ok(End::Exit(r0)) => r0,

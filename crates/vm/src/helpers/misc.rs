@@ -58,7 +58,7 @@ fn printed(world: &mut World<'_>, format: u64, size: u64, args: &[u64]) -> u64 {
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     let line = formatted(text, args);
     let len = line.len() as u64;
-    world.trace.printed.push(line);
+    world.machine.trace.printed.push(line);
     len
 }
 

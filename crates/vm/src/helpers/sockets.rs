@@ -78,7 +78,9 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
         _ => None,
     };
     let (addr, found) = (found.map_or(0, address), found.map(Socket::id));
-    world.trace.lookups.push(SocketLookup { helper, tuple, netns, found });
+    if world.machine.recording {
+        world.machine.trace.lookups.push(SocketLookup { helper, tuple, netns, found });
+    }
     addr
 }
 
@@ -131,6 +133,6 @@ pub(super) fn assign(world: &mut World<'_>, [_, sk, flags, ..]: [u64; 5]) -> u64
     if flags != 0 {
         return Errno::EINVAL.r0();
     }
-    world.trace.assigned = at(&world.machine.sockets, sk);
+    world.machine.trace.assigned = at(&world.machine.sockets, sk);
     0
 }
