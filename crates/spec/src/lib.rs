@@ -15,7 +15,7 @@ mod writable;
 pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
 pub use helper::{Arg, ArgKind, Callback, CallbackArg, Effects, Helper, Resource, Ret, SizeRule};
-pub use hook::{Argument, Hook, Opening, ReturnRange, TargetKind};
+pub use hook::{Action, Argument, Fate, Hook, Opening, ReturnRange, TargetKind};
 pub use kfunc::{
     DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, ParamTag, Registration,
     runs_under_lock,

@@ -352,7 +352,7 @@ fn tail_call<'r>(state: &mut State<'r>, world: &World<'r>, [_, map, index, ..]: 
     state.tail_calls += 1;
     state.code = code;
     state.may_goto = MAX_LOOPS;
-    state.set(Reg::R1, world.context_addr());
+    state.set(Reg::R1, world.context);
     true
 }
 

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
+use belay_spec::{Action, Hook};
 use belay_verifier::Verified;
 
 use crate::engine::{self, End, Monitor, State, Then};
 use crate::helpers::Helper;
+use crate::input::Input;
 use crate::machine::{Machine, Random};
 use crate::maps::{MapError, Maps};
 use crate::memory::Memory;
 use crate::op::{Code, Op};
-use crate::packet::Packet;
 use crate::prepare::{self, PrepareError};
-use crate::world::{Input, Trace, World};
+use crate::world::{Trace, World};
 
 /// A verified program, ready to run. Share it between threads; each has a [`Machine`] of its own.
 #[derive(Clone, Debug)]
 pub struct Interpreter {
     code: Arc<Code>,
+    hook: &'static Hook,
     maps: Arc<Maps>,
     memory: Memory,
 }
@@ -37,6 +39,15 @@ pub struct Run {
     pub instructions: u64,
     /// What it did besides.
     pub trace: Trace,
+    /// The hook that it ran for.
+    pub hook: &'static Hook,
+}
+
+impl Run {
+    /// What its hook does next.
+    pub fn action(&self) -> Action {
+        self.hook.action(self.r0.cast_signed())
+    }
 }
 
 impl Interpreter {
@@ -46,28 +57,27 @@ impl Interpreter {
     /// If it needs a hook, helper or instruction that does not run yet, or a map that is missing.
     pub fn new(program: &Verified, maps: Arc<Maps>) -> Result<Interpreter, PrepareError> {
         let code = Arc::new(prepare::verified(program, &maps)?);
-        Ok(Interpreter { code, maps, memory: Memory::of(program) })
+        let hook = code.layout.hook.ok_or_else(|| prepare::no_hook(program.program()))?;
+        Ok(Interpreter { code, hook, maps, memory: Memory::of(program) })
     }
 
-    /// Runs it on a packet, which it may change.
-    pub fn run(&self, machine: &mut Machine, packet: &mut Packet) -> Run {
+    /// Runs it on what its hook has for it (a [`crate::Packet`], most often), which it may change.
+    pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Run {
+        let mut input = input.into();
         machine.stack.reset();
         machine.begin();
-        if let crate::context::Form::Skb { link_layer } = self.code.layout.form {
-            packet.enter(link_layer);
-        } else {
-            packet.enter(true);
-        }
-        self.code.layout.fill(&machine.context, packet);
+        self.code.layout.enter(&machine.context, &mut input);
         let mut state = State::new(&self.code, machine.stack.top());
-        state.set(belay_isa::Reg::R1, machine.context.addr());
+        let context = machine.context.addr();
+        state.set(belay_isa::Reg::R1, context);
         let mut world = World {
             mem: self.memory,
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
             layout: self.code.layout,
-            input: Input::Packet(packet),
+            context,
+            input,
         };
         let end = match engine::execute(&mut Unwatched, &mut state, &mut world) {
             Ok(end) => end,
@@ -81,10 +91,8 @@ impl Interpreter {
                 0
             }
         };
-        if let Input::Packet(packet) = world.input {
-            self.code.layout.take_back(&world.machine.context, packet);
-        }
-        Run { r0: r0 as u32, instructions: state.executed, trace: machine.take_trace() }
+        self.code.layout.leave(&world.machine.context, &mut world.input);
+        Run { r0: r0 as u32, instructions: state.executed, trace: machine.take_trace(), hook: self.hook }
     }
 
     /// Puts this program at an index of a program array, for others to tail-call.

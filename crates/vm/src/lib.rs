@@ -20,6 +20,7 @@ mod context;
 mod engine;
 mod errno;
 mod helpers;
+mod input;
 mod interpreter;
 mod machine;
 mod maps;
@@ -31,6 +32,7 @@ mod world;
 
 pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
 pub use errno::Errno;
+pub use input::Input;
 pub use interpreter::{Interpreter, Run};
 pub use machine::{Clock, Machine};
 pub use maps::{ANY, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};

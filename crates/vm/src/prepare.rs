@@ -54,8 +54,7 @@ pub enum PrepareError {
 /// Prepares a verified program: everything that it needs must be there.
 pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareError> {
     let program = proof.program();
-    let layout = Layout::of(&program.attach)
-        .ok_or_else(|| PrepareError::Hook { program: program.name.clone(), hook: program.section.clone() })?;
+    let layout = Layout::of(&program.attach).ok_or_else(|| no_hook(program))?;
     // The proof holds for maps of these sizes and no others.
     for (index, def) in proof.maps().iter().enumerate() {
         if !maps.by_index(index).is_some_and(|map| map.is_as_verified(def)) {
@@ -82,6 +81,11 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareErr
         }
     }
     Ok(code)
+}
+
+/// The hook of a program does not run.
+pub(crate) fn no_hook(program: &Program) -> PrepareError {
+    PrepareError::Hook { program: program.name.clone(), hook: program.section.clone() }
 }
 
 fn unsupported(program: &Program, pc: Pc, what: String) -> PrepareError {

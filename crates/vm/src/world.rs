@@ -7,6 +7,7 @@ use belay_spec::Resource;
 use crate::context::Layout;
 use crate::errno::Errno;
 use crate::helpers::sockets;
+use crate::input::Input;
 use crate::machine::{Machine, Random};
 use crate::maps::{ElementKey, Map, Maps, Side};
 use crate::memory::Memory;
@@ -18,16 +19,10 @@ pub(crate) struct World<'r> {
     pub(crate) maps: &'r Maps,
     pub(crate) machine: &'r mut Machine,
     pub(crate) layout: Layout,
+    /// The address of the context.
+    pub(crate) context: u64,
     pub(crate) input: Input<'r>,
     pub(crate) random: Random,
-}
-
-/// What the program runs on.
-pub(crate) enum Input<'r> {
-    /// A packet, seen through a context.
-    Packet(&'r mut Packet),
-    /// Memory, at an address.
-    Raw(u64),
 }
 
 /// What the program did, beside its result and the packet's bytes.
@@ -98,14 +93,6 @@ pub(crate) struct Visited {
 }
 
 impl<'r> World<'r> {
-    /// The address of the context.
-    pub(crate) fn context_addr(&self) -> u64 {
-        match self.input {
-            Input::Packet(_) => self.machine.context.addr(),
-            Input::Raw(addr) => addr,
-        }
-    }
-
     /// The map of a handle, for a program on this CPU.
     pub(crate) fn map(&self, handle: u64) -> Option<(&'r Map, Side)> {
         Some((self.maps.by_handle(handle)?, Side::Program(self.machine.cpu as usize)))
@@ -139,17 +126,13 @@ impl<'r> World<'r> {
 
     /// The packet, for helpers of hooks that have one.
     pub(crate) fn packet(&self) -> Result<&Packet, Errno> {
-        match &self.input {
-            Input::Packet(packet) => Ok(packet),
-            Input::Raw(_) => Err(Errno::EINVAL),
-        }
+        self.input.packet().ok_or(Errno::EINVAL)
     }
 
     /// Changes the packet's bounds; the context follows.
     pub(crate) fn change_packet<T>(&mut self, change: impl FnOnce(&mut Packet) -> T) -> Result<T, Errno> {
-        let Input::Packet(packet) = &mut self.input else { return Err(Errno::EINVAL) };
-        let result = change(packet);
-        self.layout.refresh(&self.machine.context, packet);
+        let result = change(self.input.packet_mut().ok_or(Errno::EINVAL)?);
+        self.layout.refresh(&self.machine.context, &self.input);
         Ok(result)
     }
 

@@ -44,7 +44,7 @@ fn in_kernel(object: &Object, hook: &str, netns: &NetNs, frame: &[u8]) -> Outcom
         |index: u32| map.lookup(&index.to_le_bytes()).expect("readable").expect("an array has every slot");
     let out = (0..OUT).map(|index| u64::from_le_bytes(slot(index).try_into().expect("8 bytes"))).collect();
     // Above the link layer the kernel gives back an Ethernet header of zeros, too.
-    let above = hook.starts_with("cgroup_skb");
+    let above = hook.starts_with("cgroup_skb") || hook.starts_with("lwt_");
     let packet = result.data_out.get(if above { 14 } else { 0 }..).unwrap_or_default().to_vec();
     Outcome { r0: result.retval, out, packet }
 }
@@ -159,7 +159,16 @@ fn tcp() -> Vec<u8> {
     frame([0; 6], 0x0800, 80)
 }
 
-const HOOKS: [&str; 4] = ["sched_cls", "cgroup_skb/ingress", "cgroup_skb/egress", "xdp"];
+/// The hooks of packets that the kernel test-runs.
+const HOOKS: [&str; 7] = [
+    "sched_cls",
+    "cgroup_skb/ingress",
+    "cgroup_skb/egress",
+    "xdp",
+    "lwt_in",
+    "lwt_out",
+    "lwt_xmit",
+];
 
 #[test]
 fn context_fields_have_the_kernels_values() {

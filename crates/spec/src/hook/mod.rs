@@ -10,6 +10,7 @@ mod target;
 use crate::helper::signature;
 use crate::{Access, Context, FieldKind, Helper, Release};
 
+pub use action::{Action, Fate};
 pub use argument::Argument;
 pub(crate) use helpers::Family;
 pub use target::{Opening, TargetKind};

@@ -18,7 +18,7 @@ use crate::engine::{FRAME_SIZE, MAX_FRAMES, Monitor, State, Then};
 use crate::helpers::{Body, Helper};
 use crate::op::{Constant, Invalid, Op};
 use crate::prepare;
-use crate::world::{Input, World};
+use crate::world::World;
 
 /// A fault, on its way out.
 pub(crate) type Stop = Box<Fault>;
@@ -69,7 +69,7 @@ impl Guard {
             Some(hook) => (What::Context, u64::from(hook.context.size)),
             None => (What::Memory, raw_len),
         };
-        let context = self.regions.add(what, world.context_addr(), len, None);
+        let context = self.regions.add(what, world.context, len, None);
         self.context = Some(context);
         self.shadow.set(Reg::R1, Tag::Pointer(context));
         if world.layout.form == Form::Raw {
@@ -293,7 +293,7 @@ impl Guard {
 
     /// What a field of the context is that holds this value.
     fn field_tag(&mut self, world: &World<'_>, kind: FieldKind, value: u64) -> Tag {
-        let Input::Packet(packet) = &world.input else { return Tag::Number };
+        let Some(packet) = world.input.packet() else { return Tag::Number };
         let id = match kind {
             FieldKind::Packet => self.regions.packet(What::Packet, packet.data_addr(), packet.len() as u64),
             FieldKind::PacketMeta => {

@@ -17,18 +17,18 @@ use std::sync::Arc;
 
 use belay_isa::{Pc, Reg};
 use belay_object::Program;
-use belay_spec::Release;
+use belay_spec::{Action, Hook, Release};
 
-use crate::context::{Form, Layout};
+use crate::context::Layout;
 use crate::engine::{self, End, State};
+use crate::input::Input;
 use crate::interpreter::install;
 use crate::machine::{Machine, Random};
 use crate::maps::{MapError, Maps};
 use crate::memory::{Block, Memory};
 use crate::op::{Code, Invalid, Op};
-use crate::packet::Packet;
 use crate::prepare::{self, PrepareError};
-use crate::world::{Input, Trace, World};
+use crate::world::{Trace, World};
 pub use fault::{Due, Ended, Fault, FaultKind, Leak, Target};
 pub(crate) use guard::Guard;
 
@@ -70,9 +70,17 @@ pub struct Report {
     pub instructions: u64,
     /// What it did besides.
     pub trace: Trace,
+    /// The hook that it ran for; none for [`Checked::raw`].
+    pub hook: Option<&'static Hook>,
 }
 
 impl Report {
+    /// What its hook does next; none after a fault, or without a hook.
+    pub fn action(&self) -> Option<Action> {
+        let r0 = *self.result.as_ref().ok()?;
+        Some(self.hook?.action(r0.cast_signed()))
+    }
+
     /// Whether there was neither fault nor leak.
     pub fn is_clean(&self) -> bool {
         self.result.is_ok() && self.leaks.is_empty()
@@ -86,10 +94,7 @@ impl Checked {
     /// If its hook does not run yet, or it calls a helper that Linux has and Belay's runtime has not. What else may be
     /// wrong with it shows when it runs.
     pub fn new(program: &Program, maps: Arc<Maps>, release: Release) -> Result<Checked, PrepareError> {
-        let layout = Layout::of(&program.attach).ok_or_else(|| PrepareError::Hook {
-            program: program.name.clone(),
-            hook: program.section.clone(),
-        })?;
+        let layout = Layout::of(&program.attach).ok_or_else(|| prepare::no_hook(program))?;
         Checked::with_layout(program, maps, release, layout)
     }
 
@@ -134,23 +139,24 @@ impl Checked {
         &self.code
     }
 
-    /// Runs it on a packet, which it may change.
-    pub fn run(&self, machine: &mut Machine, packet: &mut Packet) -> Report {
-        packet.enter(!matches!(self.code.layout.form, Form::Skb { link_layer: false }));
-        self.code.layout.fill(&machine.context, packet);
-        self.execute(machine, Input::Packet(packet), 0)
+    /// Runs it on what its hook has for it (a [`crate::Packet`], most often), which it may change.
+    pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Report {
+        let mut input = input.into();
+        self.code.layout.enter(&machine.context, &mut input);
+        let context = machine.context.addr();
+        self.execute(machine, input, context, 0)
     }
 
     /// Runs it on memory, which it may change: for a program made with [`Checked::raw`].
     pub fn run_raw(&self, machine: &mut Machine, memory: &mut [u8]) -> Report {
         let block = Block::zeroed(memory.len());
         let _ = block.write(0, memory);
-        let report = self.execute(machine, Input::Raw(block.addr()), memory.len() as u64);
+        let report = self.execute(machine, Input::Nothing, block.addr(), memory.len() as u64);
         let _ = block.read(0, memory);
         report
     }
 
-    fn execute(&self, machine: &mut Machine, input: Input<'_>, raw_len: u64) -> Report {
+    fn execute(&self, machine: &mut Machine, input: Input<'_>, context: u64, raw_len: u64) -> Report {
         machine.stack.reset();
         machine.begin();
         let mut guard = Guard::new(self.strictness);
@@ -162,9 +168,10 @@ impl Checked {
             random: Random(machine.seed),
             machine,
             layout: self.code.layout,
+            context,
             input,
         };
-        state.set(Reg::R1, world.context_addr());
+        state.set(Reg::R1, world.context);
         state.set(Reg::R2, raw_len);
         guard.start(&state, &world, raw_len);
         let end = engine::execute(&mut guard, &mut state, &mut world);
@@ -177,9 +184,14 @@ impl Checked {
             Err(fault) => (Err(*fault), 0),
         };
         let leaks = guard.settle(&mut world);
-        if let Input::Packet(packet) = &mut world.input {
-            self.code.layout.take_back(&world.machine.context, packet);
+        self.code.layout.leave(&world.machine.context, &mut world.input);
+        Report {
+            result,
+            r0,
+            leaks,
+            instructions: state.executed,
+            trace: machine.take_trace(),
+            hook: self.code.layout.hook,
         }
-        Report { result, r0, leaks, instructions: state.executed, trace: machine.take_trace() }
     }
 }

@@ -14,11 +14,12 @@ use belay_object::{Attach, Program};
 use crate::checked::{Checked, Report};
 use crate::context::Layout;
 use crate::engine::{self, End, State};
+use crate::input::Input;
 use crate::interpreter::Unwatched;
 use crate::machine::{Machine, Random};
 use crate::maps::Maps;
 use crate::memory::{Block, Memory};
-use crate::world::{Input, World};
+use crate::world::World;
 
 fn program(slots: Vec<Slot>) -> Program {
     Program::new("vector", "vector", Attach::Unknown, slots)
@@ -46,7 +47,8 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8]) -> u64 {
         maps: &maps,
         machine: &mut machine,
         layout: Layout::RAW,
-        input: Input::Raw(block.addr()),
+        context: block.addr(),
+        input: Input::Nothing,
         random: Random(0),
     };
     match engine::execute(&mut Unwatched, &mut state, &mut world) {

@@ -12,8 +12,8 @@ use belay_isa::Size;
 use belay_object::Attach;
 use belay_spec::{Access, Context, FieldKind, Hook, Release};
 
+use crate::input::Input;
 use crate::memory::Block;
-use crate::packet::Packet;
 
 /// Room for any context.
 pub(crate) const CONTEXT_SIZE: usize = 512;
@@ -57,6 +57,7 @@ impl Layout {
             "__sk_buff" => match hook.name.split('/').next().unwrap_or_default() {
                 "sched_cls" | "sched_act" => Form::Skb { link_layer: true },
                 "cgroup_skb" | "sk_skb" | "socket_filter" => Form::Skb { link_layer: false },
+                "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => Form::Skb { link_layer: false },
                 _ => return None,
             },
             _ => return None,
@@ -82,28 +83,38 @@ impl Layout {
         Some(Native { off, size: if halved { Size::H } else { size }, kind })
     }
 
-    /// Writes the context of a run.
-    pub(crate) fn fill(&self, block: &Block, packet: &Packet) {
-        match self.form {
-            Form::Skb { .. } => skb::fill(block, packet),
-            Form::Xdp => xdp::fill(block, packet),
-            Form::Raw => {}
+    /// Before a run: readies the input for the hook, and writes the context.
+    pub(crate) fn enter(&self, block: &Block, input: &mut Input<'_>) {
+        match (self.form, input) {
+            (Form::Skb { link_layer }, Input::Packet(packet)) => {
+                packet.enter(link_layer);
+                skb::fill(block, packet);
+            }
+            (Form::Xdp, Input::Packet(packet)) => {
+                packet.enter(true);
+                xdp::fill(block, packet);
+            }
+            // An input of another family: there is nothing to be seen, and nothing to follow.
+            (Form::Skb { .. } | Form::Xdp | Form::Raw, _) => {
+                let _ = block.clear(0, block.len());
+            }
         }
     }
 
     /// Writes what follows from the packet's bounds, after a helper moved them.
-    pub(crate) fn refresh(&self, block: &Block, packet: &Packet) {
-        match self.form {
-            Form::Skb { .. } => skb::refresh(block, packet),
-            Form::Xdp => xdp::refresh(block, packet),
-            Form::Raw => {}
+    pub(crate) fn refresh(&self, block: &Block, input: &Input<'_>) {
+        match (self.form, input) {
+            (Form::Skb { .. }, Input::Packet(packet)) => skb::refresh(block, packet),
+            (Form::Xdp, Input::Packet(packet)) => xdp::refresh(block, packet),
+            (Form::Skb { .. } | Form::Xdp | Form::Raw, _) => {}
         }
     }
 
-    /// Takes back what the program stored.
-    pub(crate) fn take_back(&self, block: &Block, packet: &mut Packet) {
-        if let Form::Skb { .. } = self.form {
-            skb::take_back(block, packet);
+    /// After a run: takes back what the program stored.
+    pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>) {
+        match (self.form, input) {
+            (Form::Skb { .. }, Input::Packet(packet)) => skb::take_back(block, packet),
+            (Form::Skb { .. } | Form::Xdp | Form::Raw, _) => {}
         }
     }
 }

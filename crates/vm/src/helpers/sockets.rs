@@ -8,7 +8,7 @@ use belay_sockets::{LookupKind, Protocol, Query, Socket, SocketId, SocketTable, 
 
 use crate::context::Form;
 use crate::errno::Errno;
-use crate::world::{Input, SocketLookup, World};
+use crate::world::{SocketLookup, World};
 
 /// The address of a socket. Its provenance is exposed, so that loads may find the way back.
 fn address(socket: &Socket) -> u64 {
@@ -67,10 +67,7 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
     };
     let current = world.machine.netns.or_else(|| reader.default_netns());
     let netns = current.and_then(|current| reader.resolve(current, argument));
-    let ifindex = match &world.input {
-        Input::Packet(packet) => packet.metadata.ifindex,
-        Input::Raw(_) => 0,
-    };
+    let ifindex = world.input.ifindex();
     let found = match (tuple, netns) {
         (Some(tuple), Some(netns)) if flags == 0 => {
             reader.acquire(&Query { netns, protocol, tuple, ifindex, kind }).map(|found| found.socket())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use belay_object::{Object, Program};
-use belay_spec::{MapKind, Release};
+use belay_spec::{Action, MapKind, Release};
 use belay_verifier::Verified;
 use belay_vm::{Checked, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
 
@@ -17,7 +17,7 @@ pub(super) enum Runners {
 /// What came of one packet.
 pub(super) struct Outcome {
     /// The program's result; none if it did not run to its end.
-    pub(super) r0: Option<u32>,
+    pub(super) action: Option<Action>,
     pub(super) trace: Trace,
     pub(super) fault: Option<Fault>,
     pub(super) leaks: Vec<Leak>,
@@ -27,7 +27,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn not_run(why: String) -> Outcome {
-        Outcome { r0: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
+        Outcome { action: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
     }
 }
 
@@ -83,15 +83,14 @@ impl Runners {
         match self {
             Runners::Verified(runners) => runners.get(name).map_or_else(missing, |runner| {
                 let run = runner.run(machine, packet);
-                Outcome { r0: Some(run.r0), trace: run.trace, fault: None, leaks: Vec::new(), skipped: None }
+                let action = Some(run.action());
+                Outcome { action, trace: run.trace, fault: None, leaks: Vec::new(), skipped: None }
             }),
             Runners::Checked(runners) => runners.get(name).map_or_else(missing, |runner| {
                 let report = runner.run(machine, packet);
-                let (r0, fault) = match report.result {
-                    Ok(r0) => (Some(r0), None),
-                    Err(fault) => (None, Some(fault)),
-                };
-                Outcome { r0, trace: report.trace, fault, leaks: report.leaks, skipped: None }
+                let action = report.action();
+                let fault = report.result.err();
+                Outcome { action, trace: report.trace, fault, leaks: report.leaks, skipped: None }
             }),
         }
     }

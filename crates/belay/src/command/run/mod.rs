@@ -15,7 +15,6 @@ use std::sync::Arc;
 use belay_diagnostics::{concise, full, printable};
 use belay_object::{Object, Program};
 use belay_sockets::SocketTable;
-use belay_spec::Hook;
 use belay_verifier::{Options, Verdict, verify as judge};
 use belay_vm::{Clock, Machine, Maps, Packet};
 
@@ -102,8 +101,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
             Err(why) => engine::Outcome::not_run(why),
         };
         let leaves = egress.map(|_| leaves);
-        let row =
-            Row::new(number, elapsed, captured, leaves, summary, &outcome, hook(chosen), &sockets, &object);
+        let row = Row::new(number, elapsed, captured, leaves, summary, &outcome, &sockets, &object);
         totals.add(&row);
         if json {
             document.packets.push(row);
@@ -198,13 +196,6 @@ fn packet(captured: &Captured, host: &Host) -> Result<Packet, String> {
     packet.metadata.ifindex = host.ifindex;
     packet.metadata.ingress_ifindex = host.ifindex;
     Ok(packet)
-}
-
-fn hook(program: &Program) -> Option<&'static Hook> {
-    match &program.attach {
-        belay_object::Attach::Hook(hook) => Some(hook),
-        _ => None,
-    }
 }
 
 /// The host that the socket table describes, as far as packets tell.

@@ -7,7 +7,7 @@ use belay_diagnostics::printable;
 use belay_isa::Pc;
 use belay_object::{Object, Program};
 use belay_sockets::{SocketId, SocketTable};
-use belay_spec::{Helper, Hook};
+use belay_spec::Helper;
 use belay_vm::Redirect;
 use serde::Serialize;
 
@@ -123,14 +123,9 @@ impl Row {
         leaves: Option<bool>,
         packet: Summary,
         outcome: &Outcome,
-        hook: Option<&'static Hook>,
         sockets: &SocketTable,
         object: &Object,
     ) -> Row {
-        let value = outcome.r0.map(u32::cast_signed);
-        let action = value.map(|value| {
-            hook.and_then(|hook| hook.action_name(value)).map_or_else(|| value.to_string(), str::to_owned)
-        });
         let lookup = |lookup: &belay_vm::SocketLookup| Lookup {
             helper: Helper::by_id(lookup.helper)
                 .map_or_else(|| lookup.helper.to_string(), |h| h.name.to_owned()),
@@ -145,8 +140,8 @@ impl Row {
             leaves,
             packet,
             lookups: outcome.trace.lookups.iter().map(lookup).collect(),
-            action,
-            value,
+            action: outcome.action.map(|action| action.to_string()),
+            value: outcome.action.map(|action| action.value),
             redirect: outcome.trace.redirect.as_ref().map(redirect),
             assigned: outcome.trace.assigned.map(|id| socket(sockets, id)),
             printed: outcome.trace.printed.iter().map(|line| printable(line.trim_end())).collect(),
