@@ -160,15 +160,8 @@ fn tcp() -> Vec<u8> {
 }
 
 /// The hooks of packets that the kernel test-runs.
-const HOOKS: [&str; 7] = [
-    "sched_cls",
-    "cgroup_skb/ingress",
-    "cgroup_skb/egress",
-    "xdp",
-    "lwt_in",
-    "lwt_out",
-    "lwt_xmit",
-];
+const HOOKS: [&str; 7] =
+    ["sched_cls", "cgroup_skb/ingress", "cgroup_skb/egress", "xdp", "lwt_in", "lwt_out", "lwt_xmit"];
 
 #[test]
 fn context_fields_have_the_kernels_values() {

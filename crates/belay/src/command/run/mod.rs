@@ -3,28 +3,22 @@
 //! A run is deterministic: the program's clock shows the packet's time in the capture (from one second on, as if the
 //! machine had just booted), random numbers start from the same seed for every packet, and there is one CPU.
 
-mod capture;
-mod engine;
-mod fill;
 mod report;
-mod tuple;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use belay_diagnostics::{concise, full, printable};
 use belay_object::{Object, Program};
+use belay_scenario::capture::{self, Captured};
+use belay_scenario::{Host, Outcome, Runners, Summary, fill, needed};
 use belay_sockets::SocketTable;
 use belay_verifier::{Options, Verdict, verify as judge};
-use belay_vm::{Clock, Machine, Maps, Packet};
+use belay_vm::{Clock, Machine, Maps};
 
 use super::args::{Format, RunArgs};
 use super::verify::{diagnostic, report as program_report};
 use super::{Error, Exit, Output, Streams, input};
-use capture::Captured;
-use engine::Runners;
 use report::{Document, Row, Totals};
-use tuple::Summary;
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
@@ -37,6 +31,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     let object = input::object(&args.object, streams)?;
     let program = input::one_program(&object, args.program.as_deref())?;
     let egress = args.egress.as_deref().map(|name| input::one_program(&object, Some(name))).transpose()?;
+    let wanted: Vec<&Program> = std::iter::once(program).chain(egress).collect();
     let packets = packets(&args.packets, streams)?;
     let sockets = sockets(args.sockets.as_deref(), streams)?;
     let maps = Maps::from_defs(&object.maps).map_err(|e| Error::file(&object.path, e))?;
@@ -49,7 +44,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     let mut rejected = Vec::new();
     let mut proofs = Vec::new();
     if !args.unverified {
-        for program in needed(&object, program, egress) {
+        for program in needed(&object, &wanted) {
             let judgement = judge(&object, program, &Options::from(args.kernel));
             let told = diagnostic(&object, program, &judgement, args.kernel);
             document.verified.push(program_report(
@@ -75,7 +70,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         return refuse(args, streams, &rejected, document);
     }
     let runners = if args.unverified {
-        Runners::checked(&needed(&object, program, egress), &object, &maps, args.kernel, args.budget)
+        Runners::checked(&needed(&object, &wanted), &object, &maps, args.kernel, args.budget)
     } else {
         Runners::verified(&proofs, &object, &maps)
     };
@@ -96,9 +91,9 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         let chosen = egress.filter(|_| leaves).unwrap_or(program);
         let elapsed = captured.time_ns.saturating_sub(first);
         machine.clock = Clock::Fixed(SECOND.saturating_add(elapsed));
-        let outcome = match packet(captured, &hosts) {
+        let outcome = match hosts.packet(&captured.bytes) {
             Ok(mut packet) => runners.run(&chosen.name, &mut machine, &mut packet),
-            Err(why) => engine::Outcome::not_run(why),
+            Err(why) => Outcome::not_run(why),
         };
         let leaves = egress.map(|_| leaves);
         let row = Row::new(number, elapsed, captured, leaves, summary, &outcome, &sockets, &object);
@@ -119,22 +114,6 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     }
     out.finish()?;
     Ok(exit)
-}
-
-/// The programs that may run: those for packets, and those that program arrays start with.
-fn needed<'o>(object: &'o Object, program: &'o Program, egress: Option<&'o Program>) -> Vec<&'o Program> {
-    let mut programs = vec![program];
-    programs.extend(egress);
-    for target in engine::array_entries(object).map(|entry| entry.2) {
-        programs.extend(object.programs.iter().filter(|program| program.name == target));
-    }
-    let mut unique: Vec<&Program> = Vec::new();
-    for program in programs {
-        if !unique.iter().any(|other| other.name == program.name) {
-            unique.push(program);
-        }
-    }
-    unique
 }
 
 /// A rejected program is not run: its diagnostics, and exit 1.
@@ -189,34 +168,4 @@ fn fill_map(assignment: &str, object: &Object, maps: &Maps, streams: &mut Stream
     let text = input::read_text(path, streams)?;
     fill::fill(object, maps, name, input::name(path), &text).map_err(|why| Error::new(printable(&why)))?;
     Ok(())
-}
-
-fn packet(captured: &Captured, host: &Host) -> Result<Packet, String> {
-    let mut packet = Packet::new(&captured.bytes).map_err(|e| e.to_string())?;
-    packet.metadata.ifindex = host.ifindex;
-    packet.metadata.ingress_ifindex = host.ifindex;
-    Ok(packet)
-}
-
-/// The host that the socket table describes, as far as packets tell.
-struct Host {
-    /// Its first device besides loopback.
-    ifindex: u32,
-    addresses: Vec<IpAddr>,
-}
-
-impl Host {
-    fn of(sockets: &SocketTable) -> Host {
-        let reader = sockets.read();
-        let netns = reader.default_netns().and_then(|id| reader.netns(id));
-        let devices = netns.map(|netns| netns.devices()).unwrap_or_default();
-        Host {
-            ifindex: devices.get(1).or(devices.first()).map_or(1, |device| device.ifindex),
-            addresses: devices.iter().flat_map(|device| device.addresses.iter().map(|a| a.addr)).collect(),
-        }
-    }
-
-    fn has(&self, address: IpAddr) -> bool {
-        self.addresses.contains(&address)
-    }
 }

@@ -6,14 +6,13 @@ use belay_diagnostics::json::SCHEMA;
 use belay_diagnostics::printable;
 use belay_isa::Pc;
 use belay_object::{Object, Program};
+use belay_scenario::capture::Captured;
+use belay_scenario::{Outcome, Summary};
 use belay_sockets::{SocketId, SocketTable};
 use belay_spec::Helper;
 use belay_vm::Redirect;
 use serde::Serialize;
 
-use super::capture::Captured;
-use super::engine::Outcome;
-use super::tuple::Summary;
 use crate::command::args::RunArgs;
 use crate::command::verify::ProgramReport;
 use crate::command::{Error, Output};

@@ -18,13 +18,7 @@ const DEEPEST: u32 = 16;
 ///
 /// # Errors
 /// A message with the file's name: which entry, which field, and what is wrong.
-pub(super) fn fill(
-    object: &Object,
-    maps: &Maps,
-    name: &str,
-    file: &str,
-    text: &str,
-) -> Result<usize, String> {
+pub fn fill(object: &Object, maps: &Maps, name: &str, file: &str, text: &str) -> Result<usize, String> {
     let map = maps.by_name(name).ok_or_else(|| {
         let names: Vec<String> = object.maps.iter().map(|map| format!("`{}`", map.name)).collect();
         format!("{file}: the object has no map `{name}`; it has {}", names.join(", "))

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 
 /// A packet as captured.
-#[derive(Debug)]
-pub(super) struct Captured {
+#[derive(Clone, Debug)]
+pub struct Captured {
     /// Nanoseconds since the epoch.
-    pub(super) time_ns: u64,
+    pub time_ns: u64,
     /// The bytes captured.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Its length on the wire: more than captured if it was cut off.
-    pub(super) wire_len: u32,
+    pub wire_len: u32,
 }
 
 /// The most packets that one run takes.
@@ -22,7 +22,7 @@ const MOST_PACKETS: usize = 10_000_000;
 ///
 /// # Errors
 /// A message that names the packet before which the file is wrong.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Captured>, String> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Captured>, String> {
     if bytes.is_empty() {
         return Err("is empty; it should be a pcap or pcapng file".to_owned());
     }

@@ -9,40 +9,59 @@ use belay_verifier::Verified;
 use belay_vm::{Checked, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
 
 /// Programs ready to run, by name.
-pub(super) enum Runners {
+pub enum Runners {
+    /// By the interpreter that checks nothing.
     Verified(BTreeMap<String, Interpreter>),
+    /// By the checked interpreter.
     Checked(BTreeMap<String, Checked>),
 }
 
 /// What came of one packet.
-pub(super) struct Outcome {
+pub struct Outcome {
     /// The program's result; none if it did not run to its end.
-    pub(super) action: Option<Action>,
-    pub(super) trace: Trace,
-    pub(super) fault: Option<Fault>,
-    pub(super) leaks: Vec<Leak>,
+    pub action: Option<Action>,
+    /// What it did besides.
+    pub trace: Trace,
+    /// Why the checked interpreter stopped it.
+    pub fault: Option<Fault>,
+    /// References that the checked interpreter found unreleased.
+    pub leaks: Vec<Leak>,
     /// Why it was not run at all.
-    pub(super) skipped: Option<String>,
+    pub skipped: Option<String>,
 }
 
 impl Outcome {
-    pub(super) fn not_run(why: String) -> Outcome {
+    /// Of a packet that cannot be run.
+    pub fn not_run(why: String) -> Outcome {
         Outcome { action: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
     }
 }
 
+/// The programs that may run when these do: they, and those that program arrays start with.
+pub fn needed<'o>(object: &'o Object, wanted: &[&'o Program]) -> Vec<&'o Program> {
+    let targets: Vec<&str> = array_entries(object).map(|entry| entry.2).collect();
+    let in_arrays = object.programs.iter().filter(|program| targets.contains(&program.name.as_str()));
+    let mut unique: Vec<&Program> = Vec::new();
+    for program in wanted.iter().copied().chain(in_arrays) {
+        if !unique.iter().any(|other| other.name == program.name) {
+            unique.push(program);
+        }
+    }
+    unique
+}
+
 /// What program arrays start with: the array's name, the index, the program's name.
-pub(super) fn array_entries(object: &Object) -> impl Iterator<Item = (&str, u32, &str)> {
+pub fn array_entries(object: &Object) -> impl Iterator<Item = (&str, u32, &str)> {
     let arrays = object.maps.iter().filter(|map| map.kind == MapKind::PROG_ARRAY);
     arrays.flat_map(|map| map.init.iter().map(|init| (map.name.as_str(), init.index, init.target.as_str())))
 }
 
 impl Runners {
-    pub(super) fn verified(
-        proofs: &[Verified],
-        object: &Object,
-        maps: &Arc<Maps>,
-    ) -> Result<Runners, String> {
+    /// Programs with their proofs, for the interpreter; program arrays are filled.
+    ///
+    /// # Errors
+    /// If one needs what does not run yet.
+    pub fn verified(proofs: &[Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for proof in proofs {
             let runner = Interpreter::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
@@ -56,7 +75,12 @@ impl Runners {
         Ok(Runners::Verified(runners))
     }
 
-    pub(super) fn checked(
+    /// Any programs, for the checked interpreter, which stops each run after `budget` instructions; program arrays are
+    /// filled.
+    ///
+    /// # Errors
+    /// As [`Runners::verified`].
+    pub fn checked(
         programs: &[&Program],
         object: &Object,
         maps: &Arc<Maps>,
@@ -78,7 +102,7 @@ impl Runners {
     }
 
     /// Runs the program of that name on a packet.
-    pub(super) fn run(&self, name: &str, machine: &mut Machine, packet: &mut Packet) -> Outcome {
+    pub fn run(&self, name: &str, machine: &mut Machine, packet: &mut Packet) -> Outcome {
         let missing = || Outcome::not_run(format!("program `{name}` is not prepared"));
         match self {
             Runners::Verified(runners) => runners.get(name).map_or_else(missing, |runner| {

@@ -7,24 +7,29 @@ use serde::Serialize;
 
 /// What a packet's headers say.
 #[derive(Debug, Serialize)]
-pub(super) struct Summary {
-    pub(super) protocol: String,
+pub struct Summary {
+    /// `tcp`, `arp`, `udp fragment`.
+    pub protocol: String,
+    /// The sender.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) source: Option<IpAddr>,
+    pub source: Option<IpAddr>,
+    /// The receiver.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) destination: Option<IpAddr>,
+    pub destination: Option<IpAddr>,
+    /// The sender's port.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) source_port: Option<u16>,
+    pub source_port: Option<u16>,
+    /// The receiver's port.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) destination_port: Option<u16>,
+    pub destination_port: Option<u16>,
     /// As tcpdump writes them, `S.`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tcp_flags: Option<String>,
+    pub tcp_flags: Option<String>,
 }
 
 impl Summary {
     /// Of an Ethernet frame; what is cut off or malformed is left out.
-    pub(super) fn of(frame: &[u8]) -> Summary {
+    pub fn of(frame: &[u8]) -> Summary {
         let mut summary = Summary {
             protocol: "?".to_owned(),
             source: None,
