@@ -33,13 +33,17 @@ errnos! {
     EFAULT = 14, "bad address";
     EBUSY = 16, "busy";
     EEXIST = 17, "the entry exists";
+    ENODEV = 19, "no such device";
     EINVAL = 22, "invalid argument";
     ENOSPC = 28, "no space left";
     ERANGE = 34, "out of range";
     EPROTO = 71, "protocol error";
-    EOPNOTSUPP = 95, "operation not supported";
+    EPROTONOSUPPORT = 93, "protocol not supported";
     ESOCKTNOSUPPORT = 94, "socket type not supported";
+    EOPNOTSUPP = 95, "operation not supported";
+    EAFNOSUPPORT = 97, "address family not supported";
     ENETUNREACH = 101, "network is unreachable";
+    EALREADY = 114, "already done";
     ENOTSUPP = 524, "not supported";
 }
 

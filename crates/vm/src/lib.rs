@@ -28,6 +28,7 @@ mod memory;
 mod op;
 mod packet;
 mod prepare;
+mod tunnel;
 mod world;
 
 pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
@@ -38,4 +39,5 @@ pub use machine::{Clock, Machine};
 pub use maps::{ANY, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};
 pub use packet::{Metadata, Packet, PacketError};
 pub use prepare::PrepareError;
+pub use tunnel::Tunnel;
 pub use world::{Redirect, SocketLookup, Trace};

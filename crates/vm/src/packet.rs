@@ -4,6 +4,7 @@
 //! (`data` = `mac`), those above it begin at the network header. Metadata of XDP and tc lies just before `data`.
 
 use crate::memory::Block;
+use crate::tunnel::Tunnel;
 
 /// Bytes before a packet: what the kernel leaves XDP, and enough to push headers.
 const HEADROOM: usize = 256;
@@ -55,6 +56,11 @@ pub struct Metadata {
     pub gso_size: u32,
     /// The device's address: decides `pkt_type`.
     pub device_address: [u8; 6],
+    /// How many checksums, from the outside in, the device has found good, less one (`skb->csum_level`); none if it
+    /// has looked at none.
+    pub csum_level: Option<u8>,
+    /// The tunnel that the packet came out of, or that a program has set for it to go into.
+    pub tunnel: Option<Tunnel>,
 }
 
 impl Default for Metadata {
@@ -78,6 +84,8 @@ impl Default for Metadata {
             gso_segs: 0,
             gso_size: 0,
             device_address: [0; 6],
+            csum_level: None,
+            tunnel: None,
         }
     }
 }
@@ -100,6 +108,10 @@ pub struct Packet {
     network: usize,
     data: usize,
     end: usize,
+    /// Where the transport header begins, once it is known: an encapsulation says it, a test run does not.
+    transport: Option<usize>,
+    /// Whether a program has put headers around it (`skb->encapsulation`).
+    encapsulated: bool,
     /// Metadata bytes before `data`.
     meta: usize,
     /// What the kernel knows of it.
@@ -124,6 +136,8 @@ impl Packet {
             network: HEADROOM,
             data: HEADROOM,
             end: HEADROOM,
+            transport: None,
+            encapsulated: false,
             meta: 0,
             metadata: Metadata::default(),
         };
@@ -148,6 +162,7 @@ impl Packet {
         }
         (self.mac, self.data, self.end, self.meta) = (HEADROOM, HEADROOM, HEADROOM + frame.len(), 0);
         self.network = self.data + ETHERNET;
+        (self.transport, self.encapsulated) = (None, false);
         // Room for the frame was made above.
         let _ = self.buffer.write(HEADROOM, frame);
         Ok(())
@@ -283,9 +298,87 @@ impl Packet {
         let larger = Block::zeroed(self.end + shift + after.max(TAILROOM));
         let _ = larger.write(shift, &self.copy(0, self.end));
         self.buffer = larger;
-        for place in [&mut self.mac, &mut self.network, &mut self.data, &mut self.end] {
+        let places = [&mut self.mac, &mut self.network, &mut self.data, &mut self.end];
+        for place in places.into_iter().chain(&mut self.transport) {
             *place += shift;
         }
+    }
+
+    /// Opens a gap of zeros at `off` from `data`: the bytes before it move towards the front, and the places of the link and
+    /// network header with them. Every address in the packet may change.
+    pub(crate) fn insert(&mut self, off: usize, len: usize) {
+        let off = off.min(self.len());
+        self.make_room(len, 0);
+        let data = self.data - len;
+        self.slide(self.data, data, off);
+        let _ = self.buffer.clear(data + off, len);
+        for place in [&mut self.data, &mut self.mac, &mut self.network] {
+            *place = place.saturating_sub(len);
+        }
+    }
+
+    /// Takes out `len` bytes at `off` from `data`: the bytes before them move towards the end, and the place of the link
+    /// header with them. False, and nothing done, if the packet has no such bytes.
+    pub(crate) fn remove(&mut self, off: usize, len: usize) -> bool {
+        if off.checked_add(len).is_none_or(|end| end > self.len()) {
+            return false;
+        }
+        self.slide(self.data, self.data + len, off);
+        self.data += len;
+        self.mac += len;
+        true
+    }
+
+    /// Copies bytes within the buffer to a place that may overlap them.
+    fn slide(&self, from: usize, to: usize, len: usize) {
+        const CHUNK: usize = 64;
+        let mut bytes = [0; CHUNK];
+        let mut chunk = |at: usize| {
+            let bytes = &mut bytes[..CHUNK.min(len - at)];
+            let _ = self.buffer.read(from + at, bytes);
+            let _ = self.buffer.write(to + at, bytes);
+        };
+        let chunks = (0..len).step_by(CHUNK);
+        if to < from { chunks.for_each(&mut chunk) } else { chunks.rev().for_each(&mut chunk) }
+    }
+
+    /// Says where the network header begins, from `data`.
+    pub(crate) fn set_network(&mut self, off: usize) {
+        self.network = self.data + off;
+    }
+
+    /// The offset of the transport header from `data`, if it is known.
+    pub(crate) fn transport_off(&self) -> Option<i64> {
+        self.transport.map(|transport| transport as i64 - self.data as i64)
+    }
+
+    /// Says where the transport header begins, from `data`.
+    pub(crate) fn set_transport(&mut self, off: usize) {
+        self.transport = Some(self.data + off);
+    }
+
+    /// Whether a program has put headers around it.
+    pub(crate) fn encapsulated(&self) -> bool {
+        self.encapsulated
+    }
+
+    /// A program has put headers around it.
+    pub(crate) fn encapsulate(&mut self) {
+        self.encapsulated = true;
+    }
+
+    /// Copies bytes from `off` behind `data`; false, and nothing copied, if they are not all in the packet.
+    pub(crate) fn peek(&self, off: i64, out: &mut [u8]) -> bool {
+        let from = (self.data as i64).checked_add(off).and_then(|from| usize::try_from(from).ok());
+        let inside = from.filter(|from| from.checked_add(out.len()).is_some_and(|end| end <= self.end));
+        inside.and_then(|from| self.buffer.read(from, out)).is_some()
+    }
+
+    /// Overwrites bytes from `off` behind `data`; false, and nothing written, if they are not all in the packet.
+    pub(crate) fn poke(&self, off: i64, bytes: &[u8]) -> bool {
+        let to = (self.data as i64).checked_add(off).and_then(|to| usize::try_from(to).ok());
+        let inside = to.filter(|to| to.checked_add(bytes.len()).is_some_and(|end| end <= self.end));
+        inside.and_then(|to| self.buffer.write(to, bytes)).is_some()
     }
 
     /// Sets bytes at the start of the packet to zero.

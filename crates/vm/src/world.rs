@@ -4,13 +4,13 @@ use belay_isa::Size;
 use belay_sockets::{NetnsId, SocketId, Tuple};
 use belay_spec::Resource;
 
-use crate::context::Layout;
+use crate::context::{Form, Layout};
 use crate::errno::Errno;
 use crate::helpers::sockets;
 use crate::input::Input;
 use crate::machine::{Machine, Random};
 use crate::maps::{ElementKey, Map, Maps, Side};
-use crate::memory::Memory;
+use crate::memory::{Block, Memory};
 use crate::packet::Packet;
 
 /// Everything outside registers and call stack.
@@ -132,6 +132,19 @@ impl<'r> World<'r> {
     /// Changes the packet's bounds; the context follows.
     pub(crate) fn change_packet<T>(&mut self, change: impl FnOnce(&mut Packet) -> T) -> Result<T, Errno> {
         let result = change(self.input.packet_mut().ok_or(Errno::EINVAL)?);
+        self.layout.refresh(&self.machine.context, &self.input);
+        Ok(result)
+    }
+
+    /// Changes a packet of the `__sk_buff` hooks together with what its context says of it.
+    pub(crate) fn change_skb<T>(
+        &mut self,
+        change: impl FnOnce(&mut Packet, &Block) -> T,
+    ) -> Result<T, Errno> {
+        let (Input::Packet(packet), Form::Skb { .. }) = (&mut self.input, self.layout.form) else {
+            return Err(Errno::EINVAL);
+        };
+        let result = change(packet, &self.machine.context);
         self.layout.refresh(&self.machine.context, &self.input);
         Ok(result)
     }

@@ -36,11 +36,7 @@ pub(super) fn fill(block: &Block, packet: &Packet) {
     put32(block, fields.protocol, u32::from(protocol(&header)));
     put32(block, fields.mark, known.mark);
     put32(block, fields.queue_mapping, known.queue_mapping & 0xffff);
-    if let Some((proto, tci)) = known.vlan {
-        put32(block, fields.vlan_present, 1);
-        put32(block, fields.vlan_proto, u32::from(proto.to_be()));
-        put32(block, fields.vlan_tci, u32::from(tci));
-    }
+    set_vlan(block, known.vlan);
     put32(block, fields.priority, known.priority);
     put32(block, fields.ingress_ifindex, known.ingress_ifindex);
     put32(block, fields.ifindex, known.ifindex);
@@ -79,12 +75,55 @@ pub(super) fn take_back(block: &Block, packet: &mut Packet) {
         *word = get32(block, fields.cb + 4 * index);
     }
     known.hash = get32(block, fields.hash);
+    known.vlan = vlan(block);
     known.tstamp = get64(block, fields.tstamp);
 }
 
 /// Sets `skb->hash`.
 pub(crate) fn set_hash(block: &Block, hash: u32) {
     put32(block, Fields::get().hash, hash);
+}
+
+/// `skb->protocol`, in host order.
+pub(crate) fn network_protocol(block: &Block) -> u16 {
+    u16::from_be(get32(block, Fields::get().protocol) as u16)
+}
+
+/// Sets `skb->protocol`, given in host order.
+pub(crate) fn set_network_protocol(block: &Block, protocol: u16) {
+    put32(block, Fields::get().protocol, u32::from(protocol.to_be()));
+}
+
+/// The VLAN tag outside the packet's bytes: protocol and tag control information.
+pub(crate) fn vlan(block: &Block) -> Option<(u16, u16)> {
+    let fields = Fields::get();
+    let proto = u16::from_be(get32(block, fields.vlan_proto) as u16);
+    (get32(block, fields.vlan_present) != 0).then(|| (proto, get32(block, fields.vlan_tci) as u16))
+}
+
+/// Sets or takes away the VLAN tag outside the packet's bytes.
+pub(crate) fn set_vlan(block: &Block, tag: Option<(u16, u16)>) {
+    let fields = Fields::get();
+    let (proto, tci) = tag.unwrap_or_default();
+    put32(block, fields.vlan_present, u32::from(tag.is_some()));
+    put32(block, fields.vlan_proto, u32::from(proto.to_be()));
+    put32(block, fields.vlan_tci, u32::from(tci));
+}
+
+/// Sets `skb->pkt_type`; false, and nothing done, unless it is one for frames that arrive.
+pub(crate) fn set_pkt_type(block: &Block, kind: u32) -> bool {
+    let known = kind <= pkt_type::OTHERHOST;
+    if known {
+        put32(block, Fields::get().pkt_type, kind);
+    }
+    known
+}
+
+/// Sets the segments of a GSO packet, and their size.
+pub(crate) fn set_gso(block: &Block, segments: u32, size: u32) {
+    let fields = Fields::get();
+    put32(block, fields.gso_segs, segments);
+    put32(block, fields.gso_size, size);
 }
 
 /// For whom the frame is (`eth_type_trans`).

@@ -8,12 +8,14 @@
 //! One file a subject; [`TABLE`] is the only list. What is not in it does not run: preparation says so.
 
 mod checksum;
+mod headers;
 mod map;
 mod misc;
 mod packet;
 mod redirect;
 mod resize;
 pub(crate) mod sockets;
+mod tunnel;
 
 use crate::world::World;
 
@@ -58,9 +60,17 @@ static TABLE: &[Helper] = &[
     plain(11, checksum::l4_replace),
     Helper { id: 12, body: Body::TailCall },
     plain(13, redirect::clone),
+    plain(18, headers::vlan_push),
+    plain(19, headers::vlan_pop),
+    plain(20, tunnel::get_key),
+    plain(21, tunnel::set_key),
     plain(23, redirect::redirect),
     plain(26, packet::load_bytes),
     plain(28, checksum::diff),
+    plain(29, tunnel::get_options),
+    plain(30, tunnel::set_options),
+    plain(31, headers::change_proto),
+    plain(32, headers::change_type),
     plain(38, resize::change_tail),
     plain(39, packet::pull_data),
     plain(40, checksum::update),
@@ -71,6 +81,7 @@ static TABLE: &[Helper] = &[
     plain(46, misc::zero),
     plain(47, packet::socket_uid),
     plain(48, packet::set_hash),
+    plain(50, headers::adjust_room),
     plain(51, redirect::to_map),
     plain(54, resize::xdp_adjust_meta),
     plain(65, resize::xdp_adjust_tail),
@@ -82,6 +93,7 @@ static TABLE: &[Helper] = &[
     plain(94, misc::zero),
     plain(95, sockets::fullsock),
     plain(96, sockets::tcp_sock),
+    plain(97, headers::ecn_set_ce),
     plain(98, sockets::listener),
     plain(99, sockets::skc_lookup_tcp),
     plain(118, misc::jiffies),
@@ -92,6 +104,7 @@ static TABLE: &[Helper] = &[
     plain(132, map::ring_submit),
     plain(133, map::ring_discard),
     plain(134, map::ring_query),
+    plain(135, headers::csum_level),
     plain(137, sockets::to_tcp_sock),
     plain(152, redirect::neigh),
     plain(155, redirect::peer),

@@ -5,7 +5,7 @@ use crate::packet::{ETHERNET, Packet};
 use crate::world::World;
 
 /// The longest packet that these helpers make (`SKB_MAX_ALLOC`: four pages without what the kernel keeps at the end).
-const MAX_SKB: usize = 4 * 4096 - 320;
+pub(super) const MAX_SKB: usize = 4 * 4096 - 320;
 /// Bytes before an XDP packet that the kernel keeps for itself (`struct xdp_frame`).
 const XDP_FRAME: usize = 40;
 /// Bytes of an XDP test run's page: headroom and packet, without what the kernel keeps at the end.
@@ -21,9 +21,14 @@ fn change(world: &mut World<'_>, change: impl FnOnce(&mut Packet) -> Result<(), 
 pub(super) fn change_tail(world: &mut World<'_>, [_, len, flags, ..]: [u64; 5]) -> u64 {
     let len = len as u32 as usize;
     change(world, |packet| {
-        let least = usize::try_from(packet.network_off()).unwrap_or(0);
+        let header =
+            [packet.transport_off().unwrap_or(0), packet.network_off()].into_iter().find(|off| *off > 0);
+        let least = header.and_then(|off| usize::try_from(off).ok()).unwrap_or(0);
         if flags != 0 || len > MAX_SKB || len < least {
             return Err(Errno::EINVAL);
+        }
+        if packet.encapsulated() {
+            return Err(Errno::ENOTSUPP);
         }
         let delta = len as i64 - packet.len() as i64;
         packet.make_room(0, usize::try_from(delta).unwrap_or(0));

@@ -3,6 +3,9 @@
 //! Each program leaves what it learned in the array `out`, runs through `BPF_PROG_TEST_RUN` in a namespace of its own, and in
 //! both runners.
 
+mod headers;
+mod random;
+
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
