@@ -38,6 +38,7 @@ pub struct Verified {
     pub(crate) maps: Vec<MapDef>,
     pub(crate) release: Release,
     pub(crate) touches: Vec<Touch>,
+    pub(crate) frames: Vec<(Pc, u32)>,
 }
 
 impl Verified {
@@ -54,6 +55,12 @@ impl Verified {
     /// The release whose rules it satisfies.
     pub fn release(&self) -> Release {
         self.release
+    }
+
+    /// The functions by their first instruction, in order, each with the bytes of stack that it reaches below the end of
+    /// its frame: at most 512.
+    pub fn frames(&self) -> &[(Pc, u32)] {
+        &self.frames
     }
 
     /// What the instruction at `pc` touches.

@@ -15,8 +15,6 @@ use crate::world::World;
 pub(crate) const FRAME_SIZE: u32 = 512;
 /// Frames on the call stack, the entry program's among them.
 pub(crate) const MAX_FRAMES: usize = 8;
-/// Tail calls in one run (`MAX_TAIL_CALL_CNT`).
-const MAX_TAIL_CALLS: u32 = 33;
 /// Iterations that the `may_goto`s of one frame allow, and a `bpf_loop` (`BPF_MAX_LOOPS`).
 pub(crate) const MAX_LOOPS: u32 = 8 << 20;
 
@@ -57,7 +55,6 @@ pub(crate) struct State<'r> {
     /// Instructions executed.
     pub(crate) executed: u64,
     may_goto: u32,
-    tail_calls: u32,
     stack_top: u64,
 }
 
@@ -73,7 +70,6 @@ impl<'r> State<'r> {
             depth: 0,
             executed: 0,
             may_goto: MAX_LOOPS,
-            tail_calls: 0,
             stack_top,
         };
         state.set(Reg::FP, stack_top);
@@ -305,7 +301,7 @@ fn call<'r, M: Monitor>(
 ) -> Result<u32, M::Stop> {
     let args = state.args();
     let r0 = match helper.body {
-        Body::Plain(body) => body(world, args),
+        Body::Plain(body, _) => body(world, args),
         Body::TailCall => match tail_call(state, world, args) {
             true => {
                 monitor.tail_called(state);
@@ -341,15 +337,8 @@ fn call<'r, M: Monitor>(
 }
 
 /// Replaces the running function by a program; false where the helper fails, and the caller goes on.
-fn tail_call<'r>(state: &mut State<'r>, world: &World<'r>, [_, map, index, ..]: [u64; 5]) -> bool {
-    if state.tail_calls >= MAX_TAIL_CALLS {
-        return false;
-    }
-    let Some(code) = world.maps.program(map, index as u32) else { return false };
-    if code.layout != state.code.layout || code.verified != state.code.verified {
-        return false;
-    }
-    state.tail_calls += 1;
+fn tail_call<'r>(state: &mut State<'r>, world: &mut World<'r>, [_, map, index, ..]: [u64; 5]) -> bool {
+    let Some(code) = world.tail_call(map, index as u32) else { return false };
     state.code = code;
     state.may_goto = MAX_LOOPS;
     state.set(Reg::R1, world.context);

@@ -78,6 +78,9 @@ impl Interpreter {
             layout: self.code.layout,
             context,
             input,
+            verified: self.code.verified,
+            tail_calls: 0,
+            pending: None,
         };
         let end = match engine::execute(&mut Unwatched, &mut state, &mut world) {
             Ok(end) => end,

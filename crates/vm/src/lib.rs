@@ -22,6 +22,7 @@ mod errno;
 mod helpers;
 mod input;
 mod interpreter;
+mod jit;
 mod machine;
 mod maps;
 mod memory;
@@ -35,6 +36,7 @@ pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictnes
 pub use errno::Errno;
 pub use input::Input;
 pub use interpreter::{Interpreter, Run};
+pub use jit::{CompileError, Compiled, Line, Listing, Outcome};
 pub use machine::{Clock, Machine};
 pub use maps::{ANY, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};
 pub use packet::{Metadata, Packet, PacketError};

@@ -1,11 +1,12 @@
 //! The form in which programs are executed: one [`Op`] a slot, with everything resolved that preparation can resolve
 //! (jump targets, map addresses, helper bodies, context offsets).
 
-use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Reg, Size, Src, Width};
+use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Pc, Reg, Size, Src, Width};
 use belay_spec::Release;
 
 use crate::context::Layout;
 use crate::helpers::Helper;
+use crate::jit::Published;
 
 /// Where a jump leads that leaves the program: no program has a slot of this number.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
@@ -76,6 +77,10 @@ pub(crate) struct Code {
     pub(crate) release: Release,
     /// Whether a proof stands behind it: the interpreter tail-calls nothing else.
     pub(crate) verified: bool,
+    /// Functions by their first slot, with the bytes of stack that each uses; known of verified programs.
+    pub(crate) frames: Box<[(Pc, u32)]>,
+    /// Its machine code, if it was compiled.
+    pub(crate) native: Option<Published>,
 }
 
 impl Code {

@@ -63,6 +63,7 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareErr
     }
     let mut code = translate(program, maps, layout, proof.release());
     code.verified = true;
+    code.frames = proof.frames().into();
     for (pc, op) in (0..).map(Pc).zip(&mut code.ops) {
         if let Touch::Context(_) = proof.touch(pc) {
             *op = in_context(*op, &layout, proof.release())
@@ -127,7 +128,15 @@ pub(crate) fn translate(program: &Program, maps: &Maps, layout: Layout, release:
             Err(_) => ops.push(Op::Invalid(Invalid::Encoding)),
         }
     }
-    Code { name: program.name.clone(), ops: ops.into(), layout, release, verified: false }
+    Code {
+        name: program.name.clone(),
+        ops: ops.into(),
+        layout,
+        release,
+        verified: false,
+        frames: Box::default(),
+        native: None,
+    }
 }
 
 fn decode(slots: &[Slot], pc: usize) -> Result<Insn, DecodeErrorKind> {

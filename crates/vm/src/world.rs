@@ -11,7 +11,11 @@ use crate::input::Input;
 use crate::machine::{Machine, Random};
 use crate::maps::{ElementKey, Map, Maps, Side};
 use crate::memory::{Block, Memory};
+use crate::op::Code;
 use crate::packet::Packet;
+
+/// Tail calls in one run (`MAX_TAIL_CALL_CNT`).
+const MAX_TAIL_CALLS: u32 = 33;
 
 /// Everything outside registers and call stack.
 pub(crate) struct World<'r> {
@@ -21,8 +25,14 @@ pub(crate) struct World<'r> {
     pub(crate) layout: Layout,
     /// The address of the context.
     pub(crate) context: u64,
+    /// Whether a proof stands behind the program: others are not tail-called.
+    pub(crate) verified: bool,
     pub(crate) input: Input<'r>,
     pub(crate) random: Random,
+    /// Tail calls made so far.
+    pub(crate) tail_calls: u32,
+    /// The program that native code goes on in, which has none of its own.
+    pub(crate) pending: Option<&'r Code>,
 }
 
 /// What the program did, beside its result and the packet's bytes.
@@ -96,6 +106,19 @@ impl<'r> World<'r> {
     /// The map of a handle, for a program on this CPU.
     pub(crate) fn map(&self, handle: u64) -> Option<(&'r Map, Side)> {
         Some((self.maps.by_handle(handle)?, Side::Program(self.machine.cpu as usize)))
+    }
+
+    /// `bpf_tail_call`: the program to go on in; none where the helper fails.
+    pub(crate) fn tail_call(&mut self, map: u64, index: u32) -> Option<&'r Code> {
+        if self.tail_calls >= MAX_TAIL_CALLS {
+            return None;
+        }
+        let code = self.maps.program(map, index)?;
+        if code.layout != self.layout || code.verified != self.verified {
+            return None;
+        }
+        self.tail_calls += 1;
+        Some(code)
     }
 
     /// The socket whose view, `bpf_sock` or `bpf_tcp_sock`, begins at an address.

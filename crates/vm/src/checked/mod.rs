@@ -169,7 +169,10 @@ impl Checked {
             machine,
             layout: self.code.layout,
             context,
+            verified: self.code.verified,
             input,
+            tail_calls: 0,
+            pending: None,
         };
         state.set(Reg::R1, world.context);
         state.set(Reg::R2, raw_len);

@@ -2,7 +2,7 @@
 //!
 //! Our own vectors lie beside this file; those of the public `bpf_conformance` suite are read where they are
 //! (`shared/conformance` beside or above the repository). Each runs under the guard, and then, since the guard has seen
-//! every access to be good, once more without it: the interpreter's own path.
+//! every access to be good, twice more without it: on the interpreter's own path, and as native code.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use crate::context::Layout;
 use crate::engine::{self, End, State};
 use crate::input::Input;
 use crate::interpreter::Unwatched;
+use crate::jit::Compiled;
 use crate::machine::{Machine, Random};
 use crate::maps::Maps;
 use crate::memory::{Block, Memory};
@@ -34,8 +35,8 @@ fn bytes(hex: &str) -> Vec<u8> {
     hex.as_bytes().as_chunks::<2>().0.iter().map(|[high, low]| digit(*high) << 4 | digit(*low)).collect()
 }
 
-/// Runs a program without a guard, that ran well under one on the same memory.
-fn unwatched(checked: &Checked, report: &Report, memory: &[u8]) -> u64 {
+/// Runs a program without a guard, that ran well under one on the same memory: interpreted, or compiled.
+fn unwatched(checked: &Checked, report: &Report, memory: &[u8], compiled: bool) -> u64 {
     let (mut machine, maps) = (Machine::default(), Maps::default());
     let block = Block::zeroed(memory.len());
     block.write(0, memory).expect("it is as long");
@@ -49,8 +50,15 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8]) -> u64 {
         layout: Layout::RAW,
         context: block.addr(),
         input: Input::Nothing,
+        verified: false,
+        tail_calls: 0,
+        pending: None,
         random: Random(0),
     };
+    if compiled {
+        let native = Compiled::watched(checked.code(), &maps).expect("it compiles");
+        return native.enter([block.addr(), memory.len() as u64, 0, 0, 0], &mut world);
+    }
     match engine::execute(&mut Unwatched, &mut state, &mut world) {
         Ok(End::Exit(r0)) => r0,
         Ok(End::Stuck(why)) => panic!("stuck: {why:?}"),
@@ -58,7 +66,7 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8]) -> u64 {
     }
 }
 
-/// The result of a program on both runners, or what went wrong.
+/// The result of a program on all three runners, or what went wrong.
 fn result(slots: Vec<Slot>, memory: &[u8]) -> Result<u64, String> {
     let mut checked = Checked::raw(&program(slots), Arc::default()).map_err(|error| error.to_string())?;
     // Enough for a loop that only `may_goto` ends.
@@ -66,11 +74,13 @@ fn result(slots: Vec<Slot>, memory: &[u8]) -> Result<u64, String> {
     let mut changed = memory.to_vec();
     let report = checked.run_raw(&mut Machine::default(), &mut changed);
     report.result.as_ref().map_err(ToString::to_string)?;
-    let again = unwatched(&checked, &report, memory);
-    if again != report.r0 {
-        return Err(format!("checked {:#x}, unchecked {again:#x}", report.r0));
+    for (how, compiled) in [("interpreted", false), ("compiled", true)] {
+        let again = unwatched(&checked, &report, memory, compiled);
+        if again != report.r0 {
+            return Err(format!("checked {:#x}, {how} {again:#x}", report.r0));
+        }
     }
-    Ok(again)
+    Ok(report.r0)
 }
 
 /// The shared conformance suite, if it lies beside the repository or above it.

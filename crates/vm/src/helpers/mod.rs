@@ -17,13 +17,20 @@ mod resize;
 pub(crate) mod sockets;
 mod tunnel;
 
+use crate::jit::{self, Native};
 use crate::world::World;
+
+/// A helper as a function: of what it runs in and the arguments. Its type names it, so that there is a native entry for
+/// each.
+pub(crate) trait HelperFn: for<'r> Fn(&mut World<'r>, [u64; 5]) -> u64 + Copy + 'static {}
+
+impl<F: for<'r> Fn(&mut World<'r>, [u64; 5]) -> u64 + Copy + 'static> HelperFn for F {}
 
 /// A helper's implementation.
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
-    /// A function of the arguments.
-    Plain(fn(&mut World<'_>, [u64; 5]) -> u64),
+    /// A function of the arguments, and its native entry.
+    Plain(fn(&mut World<'_>, [u64; 5]) -> u64, Native),
     /// `bpf_tail_call`: the engine continues in another program.
     TailCall,
     /// `bpf_loop`: the engine calls back.
@@ -117,8 +124,9 @@ static TABLE: &[Helper] = &[
     plain(208, misc::time),
 ];
 
-const fn plain(id: u32, body: fn(&mut World<'_>, [u64; 5]) -> u64) -> Helper {
-    Helper { id, body: Body::Plain(body) }
+/// A helper that is a function.
+const fn plain<F: HelperFn>(id: u32, _: F) -> Helper {
+    Helper { id, body: Body::Plain(jit::call::<F>, jit::helper::<F>) }
 }
 
 /// The helper of that number, if it runs.

@@ -2,7 +2,9 @@
 //!
 //! Also the storage of per-CPU arrays, of data sections, and (as numbers) of program arrays and arrays of maps.
 
-use super::storage::{EXIST, Element, ElementKey, LOCK, NOEXIST, Place, Side, Storage, Value, stride};
+use super::storage::{
+    EXIST, Element, ElementKey, LOCK, NOEXIST, Place, PlainArray, Side, Storage, Value, stride,
+};
 use crate::errno::Errno;
 use crate::memory::Block;
 
@@ -78,6 +80,14 @@ impl Storage for Array {
         let index = u32::try_from(cursor).ok()?;
         let place = self.place(index)?;
         Some(Element { key: ElementKey::Index(index), value: self.on_cpu(place, side), next: cursor + 1 })
+    }
+
+    fn plain_array(&self) -> Option<PlainArray> {
+        (self.cpus == 0).then(|| PlainArray {
+            start: self.values.addr(),
+            stride: stride(self.value_size),
+            entries: self.max_entries,
+        })
     }
 
     fn cpu_stride(&self) -> usize {

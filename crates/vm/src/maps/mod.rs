@@ -236,6 +236,11 @@ impl Map {
         self.def.kind.holds_maps()
     }
 
+    /// Where its values lie, if a look-up is only arithmetic.
+    pub(crate) fn plain_array(&self) -> Option<storage::PlainArray> {
+        if self.def.kind == MapKind::ARRAY { self.storage.plain_array() } else { None }
+    }
+
     /// Whether programs may write to its values.
     pub(crate) fn programs_write(&self) -> bool {
         self.def.flags & F_RDONLY_PROG == 0

@@ -100,6 +100,17 @@ pub(crate) struct Element<'m> {
     pub(crate) next: u64,
 }
 
+/// An array's values in memory: native code finds them by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlainArray {
+    /// The address of the first.
+    pub(crate) start: u64,
+    /// Bytes from one to the next.
+    pub(crate) stride: usize,
+    /// How many there are.
+    pub(crate) entries: u32,
+}
+
 /// One kind of map. Keys have the size that the map's definition says: the caller has seen to it.
 pub(crate) trait Storage: Send + Sync {
     /// The value of a key; for user space, the first CPU's.
@@ -117,6 +128,11 @@ pub(crate) trait Storage: Send + Sync {
     /// How many bytes lie between the values of two CPUs; 0 where all CPUs share one.
     fn cpu_stride(&self) -> usize {
         0
+    }
+
+    /// Where its values lie, if it is an array that all CPUs share.
+    fn plain_array(&self) -> Option<PlainArray> {
+        None
     }
 
     /// The ring, if it is one.

@@ -1,0 +1,375 @@
+//! What each op becomes.
+//!
+//! Registers are variables of the function, of 64 bits; `r10` is the end of a slot on the native stack. Blocks begin where
+//! jumps lead. What cannot be reached (the verifier walks only what can be) ends in a trap.
+
+use std::collections::BTreeMap;
+
+use belay_isa::{AtomicOp, Reg, Size, Src, Width};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    self, AtomicRmwOp, Block, InstBuilder, MemFlagsData, SourceLoc, StackSlotData, StackSlotKind, TrapCode,
+    Type, Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_jit::JITModule;
+use cranelift_module::Module;
+
+use super::compile::{Function, Unit};
+use crate::engine::MAX_LOOPS;
+use crate::op::{Constant, Op};
+
+/// Where control never comes.
+const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
+
+/// The translation of one function.
+pub(super) struct Translator<'t, 'c> {
+    pub(super) unit: &'t Unit<'c>,
+    pub(super) module: &'t mut JITModule,
+    pub(super) builder: FunctionBuilder<'t>,
+    function: Function,
+    registers: [Variable; 10],
+    /// The end of the stack frame; none if the function has none.
+    frame: Option<Value>,
+    /// The address of the run's world.
+    pub(super) world: Value,
+    /// Iterations that `may_goto` has left, if there is one.
+    may_goto: Option<Variable>,
+    blocks: BTreeMap<u32, Block>,
+    outside: Block,
+}
+
+/// Translates a function into `func`.
+pub(super) fn translate(
+    unit: &Unit<'_>,
+    function: &Function,
+    module: &mut JITModule,
+    func: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+) {
+    let mut builder = FunctionBuilder::new(func, context);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    let registers = std::array::from_fn(|_| builder.declare_var(types::I64));
+    let world = builder.block_params(entry)[5];
+    let outside = builder.create_block();
+    let config = module.target_config();
+    let mut translator = Translator {
+        unit,
+        module,
+        builder,
+        function: *function,
+        registers,
+        frame: None,
+        world,
+        may_goto: None,
+        blocks: BTreeMap::new(),
+        outside,
+    };
+    translator.enter(entry);
+    translator.body();
+    let Translator { mut builder, .. } = translator;
+    builder.switch_to_block(outside);
+    builder.ins().trap(UNREACHABLE);
+    builder.set_cold_block(outside);
+    builder.seal_all_blocks();
+    builder.finalize(config);
+}
+
+impl Translator<'_, '_> {
+    fn ops(&self) -> impl Iterator<Item = (u32, Op)> + use<'_> {
+        (self.function.start..self.function.end).map(|pc| (pc, self.unit.code.op(pc)))
+    }
+
+    /// Arguments into registers, zero into the others; the stack frame, zeroed like the interpreter's.
+    fn enter(&mut self, entry: Block) {
+        let zero = self.number(0);
+        for index in 0..10 {
+            let value =
+                if (1..6).contains(&index) { self.builder.block_params(entry)[index - 1] } else { zero };
+            self.builder.def_var(self.registers[index], value);
+        }
+        let size = self.function.stack.next_multiple_of(8);
+        if size > 0 {
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4);
+            let slot = self.builder.create_sized_stack_slot(slot);
+            let start = self.builder.ins().stack_addr(types::I64, slot, 0);
+            self.clear(start, size);
+            self.frame = Some(self.builder.ins().iadd_imm_s(start, i64::from(size)));
+        }
+        if self.ops().any(|(_, op)| matches!(op, Op::MayGoto { .. })) {
+            let counter = self.builder.declare_var(types::I32);
+            let most = self.builder.ins().iconst(types::I32, i64::from(MAX_LOOPS));
+            self.builder.def_var(counter, most);
+            self.may_goto = Some(counter);
+        }
+    }
+
+    /// Zeroes `size` bytes, a multiple of 8.
+    fn clear(&mut self, start: Value, size: u32) {
+        let (mut off, zero) = (0, self.number(0));
+        if size >= 16 {
+            let wide = self.builder.ins().splat(types::I64X2, zero);
+            while off + 16 <= size {
+                self.builder.ins().store(memory(), wide, start, off as i32);
+                off += 16;
+            }
+        }
+        while off < size {
+            self.builder.ins().store(memory(), zero, start, off as i32);
+            off += 8;
+        }
+    }
+
+    fn body(&mut self) {
+        let mut leaders = Vec::new();
+        for (pc, op) in self.ops() {
+            if let Op::Jump { to } | Op::Branch { to, .. } | Op::MayGoto { to } = op {
+                leaders.extend([to, pc + 1]);
+            }
+        }
+        leaders.retain(|to| (self.function.start..self.function.end).contains(to));
+        leaders.push(self.function.start);
+        for leader in leaders {
+            if !self.blocks.contains_key(&leader) {
+                let block = self.builder.create_block();
+                self.blocks.insert(leader, block);
+            }
+        }
+        let first = self.block(self.function.start);
+        self.builder.ins().jump(first, &[]);
+        let mut pc = self.function.start;
+        let mut open = false;
+        while pc < self.function.end {
+            if let Some(&block) = self.blocks.get(&pc) {
+                if open {
+                    self.builder.ins().jump(block, &[]);
+                }
+                self.builder.switch_to_block(block);
+                open = true;
+            }
+            let op = self.unit.code.op(pc);
+            let next = pc + if matches!(op, Op::Const { .. }) { 2 } else { 1 };
+            if open {
+                self.builder.set_srcloc(SourceLoc::new(pc));
+                open = self.op(op, pc);
+            }
+            pc = next;
+        }
+        if open {
+            self.builder.ins().jump(self.outside, &[]);
+        }
+    }
+
+    fn block(&self, pc: u32) -> Block {
+        self.blocks.get(&pc).copied().unwrap_or(self.outside)
+    }
+
+    /// Emits one op; whether the block goes on after it.
+    fn op(&mut self, op: Op, pc: u32) -> bool {
+        match op {
+            Op::Alu { op, width, dst, src } => {
+                let (a, b) = (self.get(dst), self.operand(src));
+                let value = self.binary(op, width, a, b);
+                self.set(dst, value);
+            }
+            Op::Neg { width, dst } => {
+                let a = self.narrow(width, dst);
+                let value = self.builder.ins().ineg(a);
+                self.set_extended(dst, value);
+            }
+            Op::Mov { width: Width::W64, dst, src } => {
+                let value = self.operand(src);
+                self.set(dst, value);
+            }
+            Op::Mov { width: Width::W32, dst, src } => {
+                let value = self.operand(src);
+                let value = self.builder.ins().ireduce(types::I32, value);
+                self.set_extended(dst, value);
+            }
+            Op::MovSx { width, bits, dst, src } => {
+                let value = self.get(src);
+                let value = self.sign_extended(width, bits, value);
+                self.set(dst, value);
+            }
+            Op::Endian { op, bits, dst } => {
+                let value = self.get(dst);
+                let value = self.byte_order(op, bits, value);
+                self.set(dst, value);
+            }
+            Op::Load { size, signed, dst, base, off } => {
+                let base = self.get(base);
+                let value = self.builder.ins().load(word(size), memory(), base, off);
+                let value = self.widened(size, signed, value);
+                self.set(dst, value);
+            }
+            Op::Store { size, base, off, src } => {
+                let (base, value) = (self.get(base), self.operand(src));
+                let value = self.low(size, value);
+                self.builder.ins().store(memory(), value, base, off);
+            }
+            Op::Atomic { op, size, base, off, src } => self.atomic(op, size, base, off, src),
+            Op::LoadAcquire { size, dst, base, off } => {
+                let addr = self.address(base, off);
+                let value = self.builder.ins().atomic_load(word(size), memory(), addr);
+                let value = self.widened(size, false, value);
+                self.set(dst, value);
+            }
+            Op::StoreRelease { size, base, off, src } => {
+                let (addr, value) = (self.address(base, off), self.get(src));
+                let value = self.low(size, value);
+                self.builder.ins().atomic_store(memory(), value, addr);
+            }
+            Op::Const { dst, value, what } => {
+                let value = match what {
+                    Constant::Function(to) => u64::from(to),
+                    Constant::Number | Constant::Map(_) | Constant::MapValue(_) => value,
+                };
+                let value = self.number(value as i64);
+                self.set(dst, value);
+            }
+            Op::LoadPacket { size, index, off } => self.load_packet(size, index, off),
+            Op::Jump { to } => {
+                let to = self.block(to);
+                self.builder.ins().jump(to, &[]);
+                return false;
+            }
+            Op::Branch { op, width, dst, src, to } => {
+                let (a, b) = (self.get(dst), self.operand(src));
+                let holds = self.holds(op, width, a, b);
+                self.branch(holds, to, pc + 1);
+                return false;
+            }
+            Op::MayGoto { to } => {
+                let Some(counter) = self.may_goto else { return false };
+                let left = self.builder.use_var(counter);
+                let less = self.builder.ins().iadd_imm_s(left, -1);
+                self.builder.def_var(counter, less);
+                let over = self.builder.ins().icmp_imm_s(IntCC::Equal, left, 0);
+                self.branch(over, to, pc + 1);
+                return false;
+            }
+            Op::Call { to } => self.call_local(to),
+            Op::Helper(helper) => self.call_helper(helper),
+            Op::Exit => {
+                let r0 = self.get(Reg::R0);
+                self.builder.ins().return_(&[r0]);
+                return false;
+            }
+            Op::Invalid(_) => {
+                self.builder.ins().jump(self.outside, &[]);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn branch(&mut self, holds: Value, to: u32, next: u32) {
+        let (to, next) = (self.block(to), self.block(next));
+        self.builder.ins().brif(holds, to, &[], next, &[]);
+    }
+
+    fn atomic(&mut self, op: AtomicOp, size: Size, base: Reg, off: i32, src: Reg) {
+        let (addr, value) = (self.address(base, off), self.get(src));
+        let value = self.low(size, value);
+        let (rmw, fetch) = match op {
+            AtomicOp::Add { fetch } => (AtomicRmwOp::Add, fetch),
+            AtomicOp::Or { fetch } => (AtomicRmwOp::Or, fetch),
+            AtomicOp::And { fetch } => (AtomicRmwOp::And, fetch),
+            AtomicOp::Xor { fetch } => (AtomicRmwOp::Xor, fetch),
+            AtomicOp::Xchg => (AtomicRmwOp::Xchg, true),
+            AtomicOp::Cmpxchg => {
+                let expected = self.get(Reg::R0);
+                let expected = self.low(size, expected);
+                let old = self.builder.ins().atomic_cas(memory(), addr, expected, value);
+                let old = self.widened(size, false, old);
+                self.set(Reg::R0, old);
+                return;
+            }
+        };
+        let old = self.builder.ins().atomic_rmw(word(size), memory(), rmw, addr, value);
+        if fetch {
+            let old = self.widened(size, false, old);
+            self.set(src, old);
+        }
+    }
+
+    /// A register's value.
+    pub(super) fn get(&mut self, reg: Reg) -> Value {
+        match self.registers.get(reg.index()) {
+            Some(variable) => self.builder.use_var(*variable),
+            // A function that never touches its stack may still copy the address of its end.
+            None => self.frame.unwrap_or_else(|| self.number(0)),
+        }
+    }
+
+    /// Sets a register. (No verified program sets `r10`.)
+    pub(super) fn set(&mut self, reg: Reg, value: Value) {
+        if let Some(variable) = self.registers.get(reg.index()) {
+            self.builder.def_var(*variable, value);
+        }
+    }
+
+    /// Sets a register to a value of any width, zero-extended.
+    fn set_extended(&mut self, reg: Reg, value: Value) {
+        let value = self.extended(value);
+        self.set(reg, value);
+    }
+
+    /// The low part of a register, of that width.
+    fn narrow(&mut self, width: Width, reg: Reg) -> Value {
+        let value = self.get(reg);
+        match width {
+            Width::W64 => value,
+            Width::W32 => self.builder.ins().ireduce(types::I32, value),
+        }
+    }
+
+    /// An operand's value: constants are sign-extended.
+    fn operand(&mut self, src: Src) -> Value {
+        match src {
+            Src::Imm(imm) => self.number(i64::from(imm)),
+            Src::Reg(reg) => self.get(reg),
+        }
+    }
+
+    /// A 64-bit constant.
+    pub(super) fn number(&mut self, value: i64) -> Value {
+        self.builder.ins().iconst(types::I64, value)
+    }
+
+    fn address(&mut self, base: Reg, off: i32) -> Value {
+        let base = self.get(base);
+        self.builder.ins().iadd_imm_s(base, i64::from(off))
+    }
+
+    /// The low bytes of a value.
+    fn low(&mut self, size: Size, value: Value) -> Value {
+        if size == Size::DW { value } else { self.builder.ins().ireduce(word(size), value) }
+    }
+
+    /// What was loaded, as a register holds it.
+    fn widened(&mut self, size: Size, signed: bool, value: Value) -> Value {
+        match (size, signed) {
+            (Size::DW, _) => value,
+            (_, true) => self.builder.ins().sextend(types::I64, value),
+            (_, false) => self.builder.ins().uextend(types::I64, value),
+        }
+    }
+}
+
+/// How programs access memory: nothing traps, nothing need be aligned, and the bytes are in the machine's order.
+pub(super) fn memory() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}
+
+/// The type of a load or store.
+pub(super) fn word(size: Size) -> Type {
+    match size {
+        Size::B => types::I8,
+        Size::H => types::I16,
+        Size::W => types::I32,
+        Size::DW => types::I64,
+    }
+}
