@@ -367,7 +367,9 @@ impl Walk<'_> {
         }
         let (index, byte) = Stack::locate(off);
         let Some(slot) = stack.slot(index) else { return Ok(()) };
-        if byte == 0 && slot.spill_size() == size as usize {
+        // From the key to the end of what was spilled, which may begin before it: then Linux takes the whole number for the
+        // key, and is right in that the array has such an entry.
+        if slot.spill_size().checked_sub(byte) == Some(size as usize) {
             told.known_key = slot.spilled.as_constant();
             if told.known_key.is_some() {
                 self.relies_on_slot(frame, index as u8);
