@@ -8,7 +8,9 @@ use belay_object::{Object, Options};
 use belay_sockets::SocketTable;
 use belay_spec::Release;
 use belay_verifier::{Verdict, verify};
-use belay_vm::{Checked, Due, Ended, FaultKind, Interpreter, Machine, Maps, Packet, PrepareError, Report};
+use belay_vm::{
+    Checked, Compiled, Due, Ended, FaultKind, Interpreter, Machine, Maps, Packet, PrepareError, Report,
+};
 
 /// What the programs ask for: somebody on the SSH port, in every way that a lookup can end.
 const TABLES: [&str; 3] = [
@@ -132,8 +134,13 @@ fn every_correct_program_is_clean_and_balanced() {
             let mut machine = machine(table);
             let run = program.run(&mut machine, &mut segment());
             assert_eq!(Ok(run.r0), report.result, "{name}");
-            assert_eq!((run.instructions, run.trace), (report.instructions, report.trace), "{name}");
+            assert_eq!((run.instructions, &run.trace), (report.instructions, &report.trace), "{name}");
             assert_eq!(machine.sockets.read().unbalanced().count(), 0, "{name}: references are balanced");
+            let maps = Arc::new(Maps::from_defs(&object.maps).expect("the maps can be made"));
+            let native = Compiled::new(&verified, maps).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let outcome = native.run(&mut machine, &mut segment());
+            assert_eq!((outcome.r0, machine.trace()), (run.r0, &report.trace), "{name}, compiled");
+            assert_eq!(machine.sockets.read().unbalanced().count(), 0, "{name}, compiled");
             ran += 1;
         }
     }

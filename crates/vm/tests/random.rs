@@ -8,7 +8,7 @@ use belay_isa::Slot;
 use belay_object::{Attach, MapDef, Object, Options, Program};
 use belay_sockets::SocketTable;
 use belay_spec::{Hook, MapKind, Release};
-use belay_vm::{Checked, Interpreter, Machine, Maps, Packet, Strictness};
+use belay_vm::{Checked, Compiled, Interpreter, Machine, Maps, Packet, Strictness};
 use proptest::prelude::*;
 
 const SOCKETS: &str = r#"
@@ -148,6 +148,9 @@ fn accepted_is_clean(hook: &str, slots: Vec<Slot>) -> bool {
     let ran = interpreter.run(&mut Machine::new(sockets.clone()), &mut packet());
     assert!(ran.instructions > 0);
     assert_eq!(sockets.read().unbalanced().count(), 0, "{}", text.join("\n"));
+    let native = Compiled::new(&verified, made()).expect("what is interpreted is compiled, too");
+    native.run(&mut Machine::new(sockets.clone()), &mut packet());
+    assert_eq!(sockets.read().unbalanced().count(), 0, "compiled\n{}", text.join("\n"));
     true
 }
 

@@ -61,6 +61,12 @@ fn the_interpreter_does_what_the_records_say() {
 }
 
 #[test]
+fn native_code_does_what_the_records_say() {
+    let differing = differences(simulated::compiled, record::compare);
+    assert!(differing.is_empty(), "{differing}");
+}
+
+#[test]
 fn the_checked_interpreter_does_what_the_records_say() {
     let differing = differences(simulated::checked, record::compare);
     assert!(differing.is_empty(), "{differing}");

@@ -1,5 +1,5 @@
-//! The programs in Belay, beside the capture's sockets: verified and interpreted, and once more in the checked
-//! interpreter, which trusts no verdict.
+//! The programs in Belay, beside the capture's sockets: verified and interpreted, verified and compiled, and once more in
+//! the checked interpreter, which trusts no verdict.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use belay_object::Object;
 use belay_spec::Release;
 use belay_verifier::{Verdict, Verified};
-use belay_vm::{ANY, Checked, Interpreter, Machine, Maps, Packet, Redirect, Trace};
+use belay_vm::{ANY, Checked, Compiled, Interpreter, Machine, Maps, Packet, Redirect, Trace};
 
 use crate::capture::Capture;
 use crate::programs::{Counters, IFINDEX, Pass};
@@ -23,6 +23,17 @@ pub(crate) fn interpreted(capture: &Capture, pass: Pass) -> Vec<Answer> {
         Box::new(move |machine, packet| {
             let run = program.run(machine, packet);
             (run.r0, run.trace)
+        })
+    })
+}
+
+/// What native code answers.
+pub(crate) fn compiled(capture: &Capture, pass: Pass) -> Vec<Answer> {
+    run(capture, pass, |verified, maps| {
+        let program = Compiled::new(verified, maps).unwrap_or_else(|e| panic!("{e}"));
+        Box::new(move |machine, packet| {
+            let run = program.run(machine, packet);
+            (run.r0, machine.trace().clone())
         })
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belay_sockets::SocketTable;
 use belay_verifier::Verified;
-use belay_vm::{Checked, FaultKind, Interpreter, Machine, Maps, Packet, Report};
+use belay_vm::{Checked, Compiled, FaultKind, Interpreter, Machine, Maps, Packet, Report, Trace};
 
 /// A host with something to find: the random programs ask for port 22, or for nothing at all.
 const SOCKETS: &str = r#"
@@ -25,7 +25,7 @@ const BUDGET: u64 = 1 << 16;
 pub(crate) enum Runs {
     /// That the checks see neither a fault nor a leak. Of programs that may compare addresses no more can be asked.
     Clean,
-    /// The same result on both runners, too.
+    /// The same result on all runners, too.
     Equal,
 }
 
@@ -50,11 +50,18 @@ pub(crate) fn trouble(verified: &Verified, runs: Runs) -> Option<String> {
         Err(error) if error.to_string().contains("unsupported") => return None,
         Err(error) => return Some(format!("only the checked interpreter takes it: {error}")),
     };
+    let mut fourth = Ground::new(verified);
+    let native = match Compiled::new(verified, Arc::clone(&fourth.maps)) {
+        Ok(native) => native,
+        Err(error) => return Some(format!("only the interpreters take it: {error}")),
+    };
     let run = plain.run(&mut third.machine, &mut third.packet);
-    let same = Ok(run.r0) == report.result
-        && run.trace == report.trace
-        && third.packet.bytes() == first.packet.bytes();
-    if same {
+    let outcome = native.run(&mut fourth.machine, &mut fourth.packet);
+    let (expected, bytes) = (report.result.as_ref().ok(), first.packet.bytes());
+    let same = |r0: u32, trace: &Trace, packet: &Packet| {
+        Some(&r0) == expected && *trace == report.trace && packet.bytes() == bytes
+    };
+    if same(run.r0, &run.trace, &third.packet) && same(outcome.r0, fourth.machine.trace(), &fourth.packet) {
         return None;
     }
     // A program that makes numbers of addresses has another result each time.
@@ -62,8 +69,13 @@ pub(crate) fn trouble(verified: &Verified, runs: Runs) -> Option<String> {
     let by_address = again.result != report.result
         || again.trace != report.trace
         || second.packet.bytes() != first.packet.bytes();
-    (!by_address)
-        .then(|| format!("checked {:?} {:?}, plain {} {:?}", report.result, report.trace, run.r0, run.trace))
+    (!by_address).then(|| {
+        let native = fourth.machine.trace();
+        format!(
+            "checked {:?} {:?}, plain {} {:?}, native {} {native:?}",
+            report.result, report.trace, run.r0, run.trace, outcome.r0
+        )
+    })
 }
 
 /// Linux accepts a pointer that may be NULL where a helper takes "memory or NULL", together with a size above zero

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use belay_linux::{LogLevel, NetNs, TestRun, test_run, verify_object};
 use belay_object::{Object, Options};
 use belay_spec::Release;
-use belay_verifier::{Verdict, verify};
-use belay_vm::{Checked, Interpreter, Machine, Maps, Packet, Strictness};
+use belay_verifier::{Verdict, Verified, verify};
+use belay_vm::{Checked, Compiled, Interpreter, Machine, Maps, Packet, Strictness};
 
 /// Slots of `out`.
 const OUT: u32 = 64;
@@ -83,11 +83,22 @@ fn interpreted(object: &Object, frame: &[u8]) -> Option<Outcome> {
         }
         Verdict::Reject(rejection) => panic!("the kernel accepts it: {rejection:#?}"),
     };
-    let maps = Arc::new(Maps::from_defs(&object.maps).expect("the maps can be made"));
-    let program = Interpreter::new(&verified, Arc::clone(&maps)).expect("it runs");
-    let mut packet = Packet::new(frame).expect("a frame");
-    let run = program.run(&mut Machine::default(), &mut packet);
-    Some(Outcome { r0: run.r0, out: out_of(&maps), packet: bytes(&packet) })
+    let once = |run: fn(&Verified, &Arc<Maps>, &mut Packet) -> u32| {
+        let maps = Arc::new(Maps::from_defs(&object.maps).expect("the maps can be made"));
+        let mut packet = Packet::new(frame).expect("a frame");
+        let r0 = run(&verified, &maps, &mut packet);
+        Outcome { r0, out: out_of(&maps), packet: bytes(&packet) }
+    };
+    let interpreted = once(|verified, maps, packet| {
+        let program = Interpreter::new(verified, Arc::clone(maps)).expect("it runs");
+        program.run(&mut Machine::default(), packet).r0
+    });
+    let compiled = once(|verified, maps, packet| {
+        let program = Compiled::new(verified, Arc::clone(maps)).expect("it is compiled");
+        program.run(&mut Machine::default(), packet).r0
+    });
+    assert_eq!(compiled, interpreted, "native code differs from the interpreter");
+    Some(interpreted)
 }
 
 impl Outcome {
