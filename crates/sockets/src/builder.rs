@@ -224,12 +224,13 @@ impl Builder {
             groups.add(id, info);
         }
         let (groups, membership) = groups.finish();
+        let cookies = (0u32..).zip(&self.sockets).map(|(at, info)| (info.cookie, SocketId(at))).collect();
         let sockets = (0u32..)
             .zip(self.sockets)
             .zip(membership)
             .map(|((at, info), group)| Socket::new(SocketId(at), info, group))
             .collect();
-        let mut snapshot = Snapshot { namespaces: self.namespaces, sockets, groups, index };
+        let mut snapshot = Snapshot { namespaces: self.namespaces, sockets, groups, index, cookies };
         let owners = snapshot
             .sockets
             .iter()

@@ -1,5 +1,6 @@
 //! The table, and the reader through which everything is asked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::builder::Builder;
@@ -20,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) sockets: Vec<Socket>,
     pub(crate) groups: Vec<Group>,
     pub(crate) index: Index,
+    /// Each socket's id by its cookie.
+    pub(crate) cookies: HashMap<u64, SocketId>,
 }
 
 impl Snapshot {
@@ -51,7 +54,13 @@ impl SocketTable {
     /// A table of one namespace, `host`, without sockets.
     pub fn empty() -> Self {
         let namespaces = vec![Namespace::new(config::DEFAULT_NETNS.into())];
-        Self::new(Snapshot { namespaces, sockets: Vec::new(), groups: Vec::new(), index: Index::default() })
+        Self::new(Snapshot {
+            namespaces,
+            sockets: Vec::new(),
+            groups: Vec::new(),
+            index: Index::default(),
+            cookies: HashMap::new(),
+        })
     }
 
     /// Reads the TOML form (`docs/sockets.md`). `file` only names the place of an error.
@@ -122,6 +131,11 @@ impl Reader<'_> {
     /// The socket of this id.
     pub fn socket(&self, id: SocketId) -> Option<&Socket> {
         self.snapshot.socket(id)
+    }
+
+    /// The socket with this `SO_COOKIE`.
+    pub fn with_cookie(&self, cookie: u64) -> Option<&Socket> {
+        self.socket(*self.snapshot.cookies.get(&cookie)?)
     }
 
     /// All sockets, in the order of insertion.
