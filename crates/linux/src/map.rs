@@ -124,6 +124,30 @@ impl Map {
         self.sized.update(key, value, flags)
     }
 
+    /// Sets the value at `key`, with the kernel's flags as they are; `key` is empty for kinds without keys.
+    ///
+    /// # Errors
+    /// Those of [`Map::update`]; `EINVAL` for flags that the kind does not know.
+    pub fn update_flags(&self, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
+        self.sized.update(key, value, flags)
+    }
+
+    /// The value at `key`, which is removed; `None` if there is none. `key` is empty for queues and stacks.
+    ///
+    /// # Errors
+    /// `EINVAL` for a key of a wrong length; `ENOTSUPP` for kinds that cannot do it.
+    pub fn take(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+        absent_is_none(self.sized.take(key))
+    }
+
+    /// Whether a Bloom filter may hold a value.
+    ///
+    /// # Errors
+    /// `EINVAL` for a value of a wrong length; those of the kernel.
+    pub fn contains(&self, value: &[u8]) -> Result<bool, Errno> {
+        Ok(absent_is_none(self.sized.contains(value))?.is_some())
+    }
+
     /// Sets a slot of a program array or of a map of maps.
     ///
     /// # Errors

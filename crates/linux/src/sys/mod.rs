@@ -29,6 +29,7 @@ enum Command {
     ObjectInfo = 15,
     BtfLoad = 18,
     BtfById = 19,
+    MapTake = 21,
     MapFreeze = 22,
     BtfNextId = 23,
 }
@@ -134,6 +135,27 @@ impl SizedMap {
         // the length that the map's definition gives, both live across the call.
         unsafe { bpf(Command::MapLookup, &mut attr) }?;
         Ok(value)
+    }
+
+    /// `BPF_MAP_LOOKUP_AND_DELETE_ELEM`.
+    pub(crate) fn take(&self, key: &[u8]) -> Result<Vec<u8>, Errno> {
+        let mut value = vec![0; self.value_size];
+        let mut attr = self.elem(key, address_mut(&mut value), 0)?;
+        // SAFETY: as for `lookup`.
+        unsafe { bpf(Command::MapTake, &mut attr) }?;
+        Ok(value)
+    }
+
+    /// `BPF_MAP_LOOKUP_ELEM` of a Bloom filter: the value is asked for, not answered.
+    pub(crate) fn contains(&self, value: &[u8]) -> Result<(), Errno> {
+        if value.len() != self.value_size {
+            return Err(Errno(libc::EINVAL));
+        }
+        let mut value = value.to_vec();
+        let mut attr = self.elem(&[], address_mut(&mut value), 0)?;
+        // SAFETY: the kernel reads, and at most writes, a value of the length that the map's definition gives; the
+        // copy lives across the call.
+        unsafe { bpf(Command::MapLookup, &mut attr) }.map(drop)
     }
 
     /// `BPF_MAP_UPDATE_ELEM`.

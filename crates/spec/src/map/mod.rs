@@ -115,6 +115,8 @@ impl MapKind {
         match argument {
             ArgKind::MapValue if holds_sockets => Some(ArgKind::BtfSockCommon),
             ArgKind::MapValueOut if holds_sockets => None,
+            // A filter is asked whether it has the value.
+            ArgKind::MapValueOut if self == MapKind::BLOOM_FILTER => Some(ArgKind::MapValue),
             other => Some(other),
         }
     }
