@@ -38,6 +38,7 @@ errnos! {
     ENOSPC = 28, "no space left";
     ERANGE = 34, "out of range";
     EPROTO = 71, "protocol error";
+    EOVERFLOW = 75, "value too large";
     EPROTONOSUPPORT = 93, "protocol not supported";
     ESOCKTNOSUPPORT = 94, "socket type not supported";
     EOPNOTSUPP = 95, "operation not supported";

@@ -37,6 +37,8 @@ pub struct Machine {
     pub sockets: SocketTable,
     /// The namespace of the packet's device; the table's first if not given.
     pub netns: Option<NetnsId>,
+    /// The cgroup that programs are attached to, by its id: whose storage `bpf_get_local_storage` gives.
+    pub cgroup: u64,
     /// Whether lookups are written down in the [`Trace`]: a list that grows, and costs an allocation.
     pub recording: bool,
     pub(crate) trace: Trace,
@@ -65,6 +67,7 @@ impl Machine {
             cpu: 0,
             sockets,
             netns: None,
+            cgroup: 1,
             recording: true,
             trace: Trace::default(),
             stack: Stack::new(),

@@ -80,6 +80,13 @@ pub enum Redirect {
         /// The helper's flags.
         flags: u64,
     },
+    /// To a socket of a socket map.
+    Socket {
+        /// The socket.
+        socket: SocketId,
+        /// The helper's flags: 1 (`BPF_F_INGRESS`) is into its receive queue, 0 out through it.
+        flags: u64,
+    },
 }
 
 /// One call of a socket lookup helper.
@@ -178,6 +185,7 @@ impl<'r> World<'r> {
         let element = map.storage().element(cursor, side)?;
         let key = match element.key {
             ElementKey::Stored(place) => place.addr(),
+            ElementKey::None => return None,
             ElementKey::Index(index) => self.machine.stack.store_key(depth, index),
         };
         Some(Visited { key, value: element.value.addr(), next: element.next })

@@ -1,7 +1,7 @@
 //! Helper calls: the arguments against the signature before, the effects on tags and references after.
 
 use belay_isa::Reg;
-use belay_spec::{Arg, ArgKind, MapKind, Ret, SizeRule, SockKind};
+use belay_spec::{Arg, ArgKind, MapKind, Resource, Ret, SizeRule, SockKind};
 
 use super::fault::{Ended, Fault, FaultKind};
 use super::guard::{Guard, Stop, Use, calls_back, view_size};
@@ -99,7 +99,9 @@ impl Guard {
         let map = world.map(first).map(|(map, _)| map.def());
         let key = map.map_or(0, |map| u64::from(map.key_size));
         let value = map.map_or(0, |map| u64::from(map.value_size));
-        match arg.kind {
+        // What a value is depends on the map: those of some are sockets.
+        let kind = map.and_then(|map| map.kind.resolve(arg.kind)).unwrap_or(arg.kind);
+        match kind {
             ArgKind::Any | ArgKind::Stack => Ok(()),
             ArgKind::Scalar if matches!(tag, Tag::Number | Tag::Null(_)) => Ok(()),
             ArgKind::Scalar => Err(self.wrong(given, "a number")),
@@ -127,7 +129,7 @@ impl Guard {
             ArgKind::SockCommon | ArgKind::Socket | ArgKind::BtfSockCommon => {
                 let region = self.resource(world, arg, given)?;
                 let fits = match region.what {
-                    What::Socket(SockKind::SockCommon) => arg.kind != ArgKind::Socket,
+                    What::Socket(SockKind::SockCommon) => kind != ArgKind::Socket,
                     What::Socket(_) | What::Kernel(_) => true,
                     _ => false,
                 };
@@ -255,11 +257,17 @@ impl Guard {
                 _ => None,
             }
         });
+        let mut acquires = signature.effects.acquires;
         let (what, len) = match signature.ret {
             Ret::Void => return self.returned(Tag::Uninit),
             Ret::Scalar | Ret::Within(..) | Ret::AtMostSize => return self.returned(Tag::Number),
             _ if r0 == 0 => return self.returned(Tag::Null(self.pc)),
             Ret::MapValue { .. } => match world.map(args[0]) {
+                Some((map, _)) if map.socket_element().is_some() => {
+                    let (view, acquired) = map.socket_element().unwrap_or((SockKind::Sock, false));
+                    acquires = acquired.then_some(Resource::Socket);
+                    (What::Socket(view), view_size(view))
+                }
                 Some((map, _)) if map.holds_maps() => return self.returned(Tag::Map),
                 Some((map, _)) => (What::Value(map.handle()), u64::from(map.def().value_size)),
                 None => return self.returned(Tag::Number),
@@ -271,7 +279,7 @@ impl Guard {
                 return Err(self.fault(FaultKind::Unsupported("results of this kind")));
             }
         };
-        let id = match (what, signature.effects.acquires) {
+        let id = match (what, acquires) {
             (What::Value(_), _) => self.regions.lasting(what, r0, len),
             (_, Some(resource)) => {
                 let reference = self.regions.acquire(Held {

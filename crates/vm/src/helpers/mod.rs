@@ -15,6 +15,8 @@ mod packet;
 mod redirect;
 mod resize;
 pub(crate) mod sockets;
+mod sockmap;
+mod storage;
 mod tunnel;
 
 use crate::jit::{self, Native};
@@ -72,6 +74,7 @@ static TABLE: &[Helper] = &[
     plain(20, tunnel::get_key),
     plain(21, tunnel::set_key),
     plain(23, redirect::redirect),
+    plain(25, map::event_output),
     plain(26, packet::load_bytes),
     plain(28, checksum::diff),
     plain(29, tunnel::get_options),
@@ -90,12 +93,18 @@ static TABLE: &[Helper] = &[
     plain(48, packet::set_hash),
     plain(50, headers::adjust_room),
     plain(51, redirect::to_map),
+    plain(52, sockmap::redirect_map),
     plain(54, resize::xdp_adjust_meta),
     plain(65, resize::xdp_adjust_tail),
     plain(68, packet::load_bytes_relative),
+    plain(72, sockmap::redirect_hash),
+    plain(81, storage::cgroup_get),
     plain(84, sockets::lookup_tcp),
     plain(85, sockets::lookup_udp),
     plain(86, sockets::sk_release),
+    plain(87, map::push),
+    plain(88, map::pop),
+    plain(89, map::peek),
     plain(93, misc::zero),
     plain(94, misc::zero),
     plain(95, sockets::fullsock),
@@ -103,6 +112,8 @@ static TABLE: &[Helper] = &[
     plain(97, headers::ecn_set_ce),
     plain(98, sockets::listener),
     plain(99, sockets::skc_lookup_tcp),
+    plain(107, storage::socket_get),
+    plain(108, storage::socket_delete),
     plain(118, misc::jiffies),
     plain(124, sockets::assign),
     plain(125, misc::time),

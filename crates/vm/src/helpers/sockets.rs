@@ -11,7 +11,7 @@ use crate::errno::Errno;
 use crate::world::{SocketLookup, World};
 
 /// The address of a socket. Its provenance is exposed, so that loads may find the way back.
-fn address(socket: &Socket) -> u64 {
+pub(super) fn address(socket: &Socket) -> u64 {
     std::ptr::from_ref(socket).expose_provenance() as u64
 }
 

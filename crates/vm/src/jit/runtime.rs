@@ -108,6 +108,7 @@ pub(super) extern "C" fn element(
     let put = |off: i32, value: u64| world.mem.store(out.wrapping_add(off as u64), Size::DW, value);
     let key = match element.key {
         ElementKey::Stored(place) => place.addr(),
+        ElementKey::None => return 0,
         ElementKey::Index(index) => {
             put(visited::INDEX, u64::from(index));
             out.wrapping_add(visited::INDEX as u64)

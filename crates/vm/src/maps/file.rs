@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{ANY, Map, MapError, Maps};
+use super::sockets::holds_sockets;
+use super::{Map, MapError, Maps};
 
 /// Why a file's entries cannot be put into a map.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,15 +96,15 @@ impl Maps {
             count += 1;
             let bad =
                 |part| move |message| FillError::Data { file: file.to_owned(), entry: count, part, message };
-            let key = key.bytes(map.def().key_size as usize).map_err(bad("key"))?;
+            let key = key.bytes(map.user_key_size()).map_err(bad("key"))?;
             let refused = |error| FillError::Refused { file: file.to_owned(), entry: count, error };
             if map.holds_maps() {
                 let inner = self.named(&value).map_err(bad("value"))?;
                 self.set_inner(map, &key, inner).map_err(refused)?;
                 continue;
             }
-            let value = value.bytes(map.def().value_size as usize).map_err(bad("value"))?;
-            map.update(&key, &map.on_every_cpu(&value), ANY).map_err(refused)?;
+            let value = value.bytes(map.one_value_size()).map_err(bad("value"))?;
+            map.enter(&key, &map.on_every_cpu(&value)).map_err(refused)?;
         }
         Ok(count)
     }
@@ -121,14 +122,19 @@ impl Maps {
 }
 
 impl Map {
+    /// How many bytes a file gives as a value: one CPU's.
+    fn one_value_size(&self) -> usize {
+        if holds_sockets(self.def().kind) { self.user_value_size() } else { self.def().value_size as usize }
+    }
+
     /// What user space writes so that every CPU has this value.
     fn on_every_cpu(&self, value: &[u8]) -> Vec<u8> {
-        match self.storage.cpu_stride() {
-            0 => value.to_vec(),
-            stride => {
+        match self.cpu_stride() {
+            None => value.to_vec(),
+            Some(stride) => {
                 let mut one = value.to_vec();
                 one.resize(stride, 0);
-                one.repeat(self.cpus)
+                one.repeat(self.cpus())
             }
         }
     }

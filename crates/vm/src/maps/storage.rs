@@ -36,6 +36,12 @@ impl Place<'_> {
         debug_assert!(copied.is_some(), "a place lies in its block");
     }
 
+    /// The first eight bytes, as a number; read at once where the place is aligned, as all places in maps are.
+    pub(crate) fn read_u64(self) -> u64 {
+        let word = self.block.word(self.off / 8).filter(|_| self.off.is_multiple_of(8));
+        word.map_or(0, |word| word.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
     /// The first four bytes, as a number.
     pub(crate) fn read_u32(self) -> u32 {
         let mut bytes = [0; 4];
@@ -56,9 +62,20 @@ pub(crate) enum Value<'v> {
     Bytes(&'v [u8]),
     /// Memory at an address, of the value's size.
     At(Memory, u64),
+    /// Zeros.
+    Zero,
 }
 
 impl Value<'_> {
+    /// Copies its first bytes out.
+    pub(crate) fn read(self, out: &mut [u8]) {
+        match self {
+            Value::Bytes(bytes) => out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from),
+            Value::At(memory, addr) => memory.read(addr, out),
+            Value::Zero => out.fill(0),
+        }
+    }
+
     /// Copies its first `len` bytes, from `skip` on, to a place.
     pub(crate) fn write_to(self, to: Place<'_>, skip: usize, len: usize) {
         match self {
@@ -68,6 +85,36 @@ impl Value<'_> {
                 debug_assert!(written.is_some(), "a place lies in its block");
             }
             Value::At(memory, addr) => memory.copy(addr.wrapping_add(skip as u64), to.addr(), len),
+            Value::Zero => {
+                let cleared = to.block.clear(to.off, len);
+                debug_assert!(cleared.is_some(), "a place lies in its block");
+            }
+        }
+    }
+}
+
+/// Where a value is copied to: a user's buffer, or memory of the running program. Both have the value's size.
+pub(crate) enum Out<'v> {
+    /// Bytes.
+    Bytes(&'v mut [u8]),
+    /// Memory at an address.
+    At(Memory, u64),
+}
+
+impl Out<'_> {
+    /// Copies `len` bytes from a place.
+    pub(crate) fn put(self, from: Place<'_>, len: usize) {
+        match self {
+            Out::Bytes(bytes) => from.read(bytes),
+            Out::At(memory, addr) => memory.copy(from.addr(), addr, len),
+        }
+    }
+
+    /// Sets `len` bytes to zero.
+    pub(crate) fn clear(self, len: usize) {
+        match self {
+            Out::Bytes(bytes) => bytes.fill(0),
+            Out::At(memory, addr) => memory.clear(addr, len),
         }
     }
 }
@@ -88,6 +135,8 @@ pub(crate) enum ElementKey<'m> {
     Index(u32),
     /// Bytes inside the map.
     Stored(Place<'m>),
+    /// The kind has no keys.
+    None,
 }
 
 /// An element met by iteration.
@@ -122,6 +171,21 @@ pub(crate) trait Storage: Send + Sync {
     /// Removes an entry.
     fn delete(&self, key: &[u8]) -> Result<(), Errno>;
 
+    /// Puts in an entry as loading and attaching do, which may create what an update cannot.
+    fn enter(&self, key: &[u8], value: Value<'_>) -> Result<(), Errno> {
+        self.update(key, value, ANY, Side::User)
+    }
+
+    /// The value of an owner, made of this one if there is none yet; none for kinds without owners.
+    fn obtain(&self, _: &[u8], _: Value<'_>, _: Side) -> Option<Place<'_>> {
+        None
+    }
+
+    /// What user space reads at a key, where that is not what programs find: a kind may refuse.
+    fn read(&self, key: &[u8]) -> Result<Place<'_>, Errno> {
+        self.lookup(key, Side::User).ok_or(Errno::ENOENT)
+    }
+
     /// The element at a cursor; 0 is the first. Entries that come and go meanwhile may be met or not.
     fn element(&self, cursor: u64, side: Side) -> Option<Element<'_>>;
 
@@ -135,9 +199,36 @@ pub(crate) trait Storage: Send + Sync {
         None
     }
 
+    /// The queue, stack or filter, if it is one.
+    fn keyless(&self) -> Option<&dyn Keyless> {
+        None
+    }
+
     /// The ring, if it is one.
     fn ring(&self) -> Option<&super::ringbuf::Ring> {
         None
+    }
+
+    /// The event buffers, if it has them.
+    fn events(&self) -> Option<&super::events::Events> {
+        None
+    }
+}
+
+/// A kind of map without keys: values are pushed, and looked at or taken out in the kind's order.
+pub(crate) trait Keyless: Send + Sync {
+    /// Adds a value.
+    fn push(&self, value: Value<'_>, flags: u64) -> Result<(), Errno>;
+
+    /// Copies out the value that is next.
+    fn peek(&self, value: Out<'_>) -> Result<(), Errno>;
+
+    /// Copies out the value that is next, and removes it.
+    fn pop(&self, value: Out<'_>) -> Result<(), Errno>;
+
+    /// Whether a value was added: what looking it up means for filters. Others cannot say.
+    fn contains(&self, _: Value<'_>) -> Result<bool, Errno> {
+        Err(Errno::ENOTSUPP)
     }
 }
 

@@ -141,7 +141,7 @@ impl Row {
             lookups: outcome.trace.lookups.iter().map(lookup).collect(),
             action: outcome.action.map(|action| action.to_string()),
             value: outcome.action.map(|action| action.value),
-            redirect: outcome.trace.redirect.as_ref().map(redirect),
+            redirect: outcome.trace.redirect.as_ref().map(|to| redirect(to, sockets)),
             assigned: outcome.trace.assigned.map(|id| socket(sockets, id)),
             printed: outcome.trace.printed.iter().map(|line| printable(line.trim_end())).collect(),
             findings: findings(outcome, object),
@@ -254,10 +254,11 @@ fn socket(sockets: &SocketTable, id: SocketId) -> String {
     }
 }
 
-fn redirect(redirect: &Redirect) -> String {
+fn redirect(redirect: &Redirect, sockets: &SocketTable) -> String {
     match redirect {
         Redirect::Device { ifindex, .. } => format!("device {ifindex}"),
         Redirect::Map { map, index, .. } => format!("entry {index} of map `{}`", printable(map)),
+        Redirect::Socket { socket: id, .. } => socket(sockets, *id),
     }
 }
 
