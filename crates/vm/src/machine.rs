@@ -39,11 +39,21 @@ pub struct Machine {
     pub netns: Option<NetnsId>,
     /// The cgroup that programs are attached to, by its id: whose storage `bpf_get_local_storage` gives.
     pub cgroup: u64,
-    /// Whether lookups are written down in the [`Trace`]: a list that grows, and costs an allocation.
+    /// Whether lookups and printed lines are written down in the [`Trace`]: lists that grow, and cost an allocation.
     pub recording: bool,
     pub(crate) trace: Trace,
+    printer: Option<Sink>,
     pub(crate) stack: Stack,
     pub(crate) context: Block,
+}
+
+/// Where printed lines go while a program runs.
+struct Sink(Box<dyn FnMut(&str) + Send>);
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sink")
+    }
 }
 
 impl std::fmt::Debug for Block {
@@ -70,6 +80,7 @@ impl Machine {
             cgroup: 1,
             recording: true,
             trace: Trace::default(),
+            printer: None,
             stack: Stack::new(),
             context: Block::zeroed(CONTEXT_SIZE),
         }
@@ -78,6 +89,21 @@ impl Machine {
     /// What the last run did besides its result; empty where the run's own result holds it ([`crate::Run`], [`crate::Report`]).
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// Takes a line that a program prints.
+    pub(crate) fn print(&mut self, line: String) {
+        if let Some(Sink(sink)) = &mut self.printer {
+            sink(&line);
+        }
+        if self.recording {
+            self.trace.printed.push(line);
+        }
+    }
+
+    /// Hands every line that a program prints to this function, at once.
+    pub fn on_print(&mut self, sink: impl FnMut(&str) + Send + 'static) {
+        self.printer = Some(Sink(Box::new(sink)));
     }
 
     /// Forgets what an earlier run did.
@@ -128,6 +154,11 @@ impl Stack {
     /// A frame at this depth is in use.
     pub(crate) fn reached(&mut self, depth: usize) {
         self.dirty = self.dirty.max((depth + 1).min(MAX_FRAMES));
+    }
+
+    /// How many bytes lie from an address on.
+    pub(crate) fn extent(&self, addr: u64) -> usize {
+        self.memory.extent(addr)
     }
 
     /// Stores an array index for a callback called from that depth; where it lies.

@@ -44,6 +44,12 @@ impl Block {
         self.len
     }
 
+    /// How many of its bytes lie from an address on.
+    pub(crate) fn extent(&self, addr: u64) -> usize {
+        let off = addr.wrapping_sub(self.addr());
+        (self.len as u64).saturating_sub(off) as usize
+    }
+
     /// The address of `len` bytes at `off`, if they lie in the block.
     fn place(&self, off: usize, len: usize) -> Option<u64> {
         (off.checked_add(len)? <= self.len).then(|| self.addr() + off as u64)

@@ -367,6 +367,12 @@ impl Packet {
         self.encapsulated = true;
     }
 
+    /// How many bytes of the packet lie from an address on.
+    pub(crate) fn extent(&self, addr: u64) -> usize {
+        let start = self.buffer.addr() + self.mac as u64;
+        if (start..self.end_addr()).contains(&addr) { (self.end_addr() - addr) as usize } else { 0 }
+    }
+
     /// Copies bytes from `off` behind `data`; false, and nothing copied, if they are not all in the packet.
     pub(crate) fn peek(&self, off: i64, out: &mut [u8]) -> bool {
         let from = (self.data as i64).checked_add(off).and_then(|from| usize::try_from(from).ok());

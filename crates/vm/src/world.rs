@@ -6,7 +6,7 @@ use belay_spec::Resource;
 
 use crate::context::{Form, Layout};
 use crate::errno::Errno;
-use crate::helpers::sockets;
+use crate::helpers::{lock, sockets};
 use crate::input::Input;
 use crate::machine::{Machine, Random};
 use crate::maps::{ElementKey, Map, Maps, Side};
@@ -137,21 +137,28 @@ impl<'r> World<'r> {
     pub(crate) fn give_back(&mut self, resource: Resource, addr: u64) {
         match resource {
             Resource::Socket => sockets::release(&self.machine.sockets, addr),
-            Resource::RingbufRecord => {
+            Resource::RingbufRecord | Resource::RingbufDynptr => {
                 if let Some(ring) = self.maps.ring_of(addr) {
                     ring.commit(addr, true);
                 }
             }
+            Resource::SpinLock => lock::give_back(addr),
             // No helper that runs acquires one.
-            Resource::RingbufDynptr
-            | Resource::Kptr
+            Resource::Kptr
             | Resource::Object(_)
             | Resource::LocalObject
             | Resource::Interrupts
             | Resource::Iterator
-            | Resource::SpinLock
             | Resource::ResilientLock { .. } => {}
         }
+    }
+
+    /// How many bytes of the run's memory lie from an address on: stack, packet, values of maps. 0 for an address
+    /// that a program has made up.
+    pub(crate) fn readable(&self, addr: u64) -> usize {
+        let packet = self.input.packet().map_or(0, |packet| packet.extent(addr));
+        let values = self.maps.iter().map(|map| map.storage().extent(addr));
+        values.chain([packet, self.machine.stack.extent(addr)]).max().unwrap_or(0)
     }
 
     /// The packet, for helpers of hooks that have one.

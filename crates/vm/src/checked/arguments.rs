@@ -5,9 +5,10 @@ use belay_spec::{Arg, ArgKind, MapKind, Resource, Ret, SizeRule, SockKind};
 
 use super::fault::{Ended, Fault, FaultKind};
 use super::guard::{Guard, Stop, Use, calls_back, view_size};
-use super::region::{Held, Region, Tag, What};
+use super::region::{Held, RefId, Region, Tag, What};
 use crate::engine::State;
 use crate::helpers::Helper;
+use crate::helpers::dynptr::{self, Span};
 use crate::world::World;
 
 /// The most bytes that a size argument may name (`BPF_MAX_VAR_SIZ`).
@@ -148,7 +149,22 @@ impl Guard {
             ArgKind::Callback if tag == Tag::Function => Ok(()),
             ArgKind::Callback => Err(self.wrong(given, "a function")),
             ArgKind::ConstStr => self.string(world, given),
-            ArgKind::SpinLock => self.memory(world, given, 4, false, true),
+            ArgKind::SpinLock => {
+                self.memory(world, given, 4, false, true)?;
+                self.lock(arg, given)
+            }
+            ArgKind::DynptrData => {
+                let region = self.pointee(world, given.reg, given.value)?;
+                if !matches!(region.what, What::Value(_)) {
+                    return Err(self.wrong(given, "memory in a map value"));
+                }
+                self.memory(world, given, given.size, false, true)
+            }
+            ArgKind::Dynptr { out: true } => {
+                self.dynptr_place(world, given)?;
+                self.memory(world, given, dynptr::SIZE, false, true)
+            }
+            ArgKind::Dynptr { out: false } => self.dynptr(world, arg, given),
             _ => Err(self.fault(FaultKind::Unsupported("arguments of this kind"))),
         }
     }
@@ -194,6 +210,95 @@ impl Guard {
             self.stored(&region, given.value, size, Tag::Number);
         }
         Ok(())
+    }
+
+    /// Takes or gives back a spin lock: one at a time, and the one that is held.
+    fn lock(&mut self, arg: &Arg, given: Given) -> Result<(), Stop> {
+        match (arg.releases, self.regions.lock()) {
+            (false, None) => {
+                self.acquire(Resource::SpinLock, given.helper.id, given.value);
+                Ok(())
+            }
+            (false, Some(_)) => Err(self.wrong(given, "a lock, while none is held")),
+            (true, Some(held)) if held == given.value => {
+                self.regions.unlock();
+                Ok(())
+            }
+            (true, _) => Err(self.wrong(given, "the lock that is held")),
+        }
+    }
+
+    /// Requires a place for a dynptr: aligned stack. Where it is: the depth of the frame, and the offset in it.
+    fn dynptr_place(&self, world: &World<'_>, given: Given) -> Result<(usize, u64), Stop> {
+        let region = self.pointee(world, given.reg, given.value)?;
+        let off = given.value.wrapping_sub(region.base);
+        match region.what {
+            What::Stack(depth) if off.is_multiple_of(8) => Ok((depth, off)),
+            _ => Err(self.wrong(given, "a dynptr on the stack")),
+        }
+    }
+
+    /// Requires a dynptr whose memory is still there, and carries out its release.
+    fn dynptr(&mut self, world: &World<'_>, arg: &Arg, given: Given) -> Result<(), Stop> {
+        let (depth, off) = self.dynptr_place(world, given)?;
+        let region = self.shadow.frame(depth).dynptr(off).and_then(|id| self.regions.get(id)).copied();
+        let Some(region) = region else { return Err(self.wrong(given, "a dynptr")) };
+        if let Some((_, why)) = region.ended {
+            let target = self.target(world, region.what);
+            return Err(self.fault_of(&region, FaultKind::UseAfterEnd { target, why }));
+        }
+        if arg.releases {
+            self.release(world, arg, &region)?;
+            self.shadow.frame_mut(depth).store(off, dynptr::SIZE, Tag::Number);
+        }
+        Ok(())
+    }
+
+    /// A helper has made a dynptr: notes whose memory it is for.
+    fn made_dynptr(&mut self, world: &World<'_>, signature: &belay_spec::Helper, args: [u64; 5]) {
+        let place = |wanted: fn(ArgKind) -> bool| signature.args.iter().position(|arg| wanted(arg.kind));
+        let Some(index) = place(|kind| kind == ArgKind::Dynptr { out: true }) else { return };
+        let Span { addr, len } = Span::at(world, args[index]);
+        let reference = signature.effects.acquires.map(|resource| self.acquire(resource, signature.id, addr));
+        // The memory's own region, so that what may not be written stays so.
+        let given = place(|kind| kind == ArgKind::DynptrData).map(|index| self.shadow.get(ARGUMENTS[index]));
+        let what = match given {
+            Some(Tag::Pointer(id)) => self.regions.get(id).map_or(What::Memory, |region| region.what),
+            Some(_) => What::Memory,
+            None => What::Record,
+        };
+        let region = self.regions.add(what, addr, len, reference);
+        if let Tag::Pointer(stack) = self.shadow.get(ARGUMENTS[index])
+            && let Some(stack) = self.regions.get(stack).copied()
+        {
+            for slot in [0, 8] {
+                self.stored(&stack, args[index].wrapping_add(slot), 8, Tag::Dynptr(region));
+            }
+        }
+    }
+
+    /// The region of the memory of the dynptr that a call was given.
+    fn dynptr_memory(&self, signature: &belay_spec::Helper, args: [u64; 5]) -> Option<Region> {
+        let index = signature.args.iter().position(|arg| arg.kind == ArgKind::Dynptr { out: false })?;
+        let Tag::Pointer(stack) = self.shadow.get(ARGUMENTS[index]) else { return None };
+        let stack = self.regions.get(stack)?;
+        let What::Stack(depth) = stack.what else { return None };
+        let id = self.shadow.frame(depth).dynptr(args[index].wrapping_sub(stack.base))?;
+        self.regions.get(id).copied()
+    }
+
+    /// The program holds something from here on.
+    fn acquire(&mut self, resource: Resource, helper: u32, address: u64) -> RefId {
+        self.regions.acquire(Held {
+            resource,
+            helper,
+            program: self.program.clone(),
+            acquired_at: self.pc,
+            address,
+            depth: self.depth,
+            released: false,
+            reported: false,
+        })
     }
 
     /// Requires a string that ends inside the region.
@@ -250,6 +355,7 @@ impl Guard {
         let Some(signature) = signature(world, state, helper.id) else {
             return self.returned(Tag::Uninit);
         };
+        self.made_dynptr(world, signature, args);
         let derived = signature.effects.derives_from.and_then(|arg| {
             let reg = ARGUMENTS.get(usize::from(arg))?;
             match self.shadow.get(*reg) {
@@ -275,23 +381,22 @@ impl Guard {
             Ret::Socket { kind, .. } => (What::Socket(kind), view_size(kind)),
             Ret::AllocMem { .. } => (What::Record, self.allocated),
             Ret::Btf { name, .. } => (What::Kernel(name), 0),
-            Ret::DynptrMem { .. } | Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
+            Ret::DynptrMem { .. } => {
+                let Some(memory) = self.dynptr_memory(signature, args) else {
+                    return self.returned(Tag::Number);
+                };
+                let part =
+                    self.regions.add(memory.what, r0, u64::from(self.allocated as u32), memory.reference);
+                return self.returned(Tag::Pointer(part));
+            }
+            Ret::Kptr { .. } | Ret::MemOrBtf { .. } => {
                 return Err(self.fault(FaultKind::Unsupported("results of this kind")));
             }
         };
         let id = match (what, acquires) {
             (What::Value(_), _) => self.regions.lasting(what, r0, len),
             (_, Some(resource)) => {
-                let reference = self.regions.acquire(Held {
-                    resource,
-                    helper: helper.id,
-                    program: self.program.clone(),
-                    acquired_at: self.pc,
-                    address: r0,
-                    depth: self.depth,
-                    released: false,
-                    reported: false,
-                });
+                let reference = self.acquire(resource, helper.id, r0);
                 self.regions.add(what, r0, len, Some(reference))
             }
             (_, None) => self.regions.add(what, r0, len, derived),

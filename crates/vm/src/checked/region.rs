@@ -33,6 +33,8 @@ pub(crate) enum Tag {
     Map,
     /// A function of the program.
     Function,
+    /// Half a dynptr on the stack, for memory of that region.
+    Dynptr(RegionId),
 }
 
 /// What a region is.
@@ -157,6 +159,18 @@ impl Regions {
             if region.reference == Some(id) {
                 region.ended.get_or_insert((pc, Ended::Released));
             }
+        }
+    }
+
+    /// The address of the spin lock that is held.
+    pub(crate) fn lock(&mut self) -> Option<u64> {
+        self.held().find(|held| held.resource == Resource::SpinLock).map(|held| held.address)
+    }
+
+    /// The spin lock is held no more.
+    pub(crate) fn unlock(&mut self) {
+        for held in self.held().filter(|held| held.resource == Resource::SpinLock) {
+            held.released = true;
         }
     }
 

@@ -58,8 +58,21 @@ impl FrameShadow {
     /// What a load of `size` bytes gives.
     pub(crate) fn load(&self, off: u64, size: u64) -> Tag {
         match self.slots.get((off / 8) as usize) {
+            // What a dynptr is made of is nothing but numbers elsewhere.
+            Some(Tag::Dynptr(_)) => Tag::Number,
             Some(tag) if off.is_multiple_of(8) && size == 8 => *tag,
             _ => Tag::Number,
+        }
+    }
+
+    /// The region of the dynptr that begins at `off`, if one does.
+    pub(crate) fn dynptr(&self, off: u64) -> Option<RegionId> {
+        let slot = (off / 8) as usize;
+        match self.slots.get(slot..slot + 2)? {
+            [Tag::Dynptr(first), Tag::Dynptr(second)] if first == second && off.is_multiple_of(8) => {
+                Some(*first)
+            }
+            _ => None,
         }
     }
 }

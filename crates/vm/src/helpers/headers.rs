@@ -239,11 +239,8 @@ fn adjust(packet: &mut Packet, context: &Block, diff: i32, mode: u32, flags: u64
     if gso && !carries_tcp(packet, header) {
         return Err(Errno::ENOTSUPP);
     }
-    if shrink {
-        self::shrink(packet, context, off, len, flags)?
-    } else {
-        grow(packet, context, off, len, flags)?
-    }
+    let resize = if shrink { self::shrink } else { grow };
+    resize(packet, context, off, len, flags)?;
     if gso {
         resize_segments(packet, context, diff, flags);
     }

@@ -8,9 +8,13 @@
 //! One file a subject; [`TABLE`] is the only list. What is not in it does not run: preparation says so.
 
 mod checksum;
+pub(crate) mod dynptr;
+mod format;
 mod headers;
+pub(crate) mod lock;
 mod map;
 mod misc;
+mod number;
 mod packet;
 mod redirect;
 mod resize;
@@ -61,7 +65,7 @@ static TABLE: &[Helper] = &[
     plain(2, map::update),
     plain(3, map::delete),
     plain(5, misc::time),
-    plain(6, misc::print),
+    plain(6, format::print),
     plain(7, misc::random),
     plain(8, misc::cpu),
     plain(9, packet::store_bytes),
@@ -69,11 +73,13 @@ static TABLE: &[Helper] = &[
     plain(11, checksum::l4_replace),
     Helper { id: 12, body: Body::TailCall },
     plain(13, redirect::clone),
+    plain(17, misc::zero),
     plain(18, headers::vlan_push),
     plain(19, headers::vlan_pop),
     plain(20, tunnel::get_key),
     plain(21, tunnel::set_key),
     plain(23, redirect::redirect),
+    plain(24, misc::zero),
     plain(25, map::event_output),
     plain(26, packet::load_bytes),
     plain(28, checksum::diff),
@@ -105,13 +111,15 @@ static TABLE: &[Helper] = &[
     plain(87, map::push),
     plain(88, map::pop),
     plain(89, map::peek),
-    plain(93, misc::zero),
-    plain(94, misc::zero),
+    plain(93, lock::lock),
+    plain(94, lock::unlock),
     plain(95, sockets::fullsock),
     plain(96, sockets::tcp_sock),
     plain(97, headers::ecn_set_ce),
     plain(98, sockets::listener),
     plain(99, sockets::skc_lookup_tcp),
+    plain(105, number::signed),
+    plain(106, number::unsigned),
     plain(107, storage::socket_get),
     plain(108, storage::socket_delete),
     plain(118, misc::jiffies),
@@ -128,10 +136,21 @@ static TABLE: &[Helper] = &[
     plain(155, redirect::peer),
     plain(160, misc::time),
     Helper { id: 164, body: Body::ForEach },
-    plain(177, misc::print_array),
+    plain(165, format::to_text),
+    plain(177, format::print_array),
     Helper { id: 181, body: Body::Loop },
     plain(182, misc::strncmp),
+    plain(188, packet::xdp_len),
+    plain(189, packet::xdp_load_bytes),
+    plain(190, packet::xdp_store_bytes),
     plain(195, map::lookup_percpu),
+    plain(197, dynptr::from_memory),
+    plain(198, dynptr::ring_reserve),
+    plain(199, dynptr::ring_submit),
+    plain(200, dynptr::ring_discard),
+    plain(201, dynptr::read),
+    plain(202, dynptr::store),
+    plain(203, dynptr::data),
     plain(208, misc::time),
 ];
 

@@ -1,7 +1,7 @@
 //! Packet bytes: load, store, pull; and the flow hash.
 
 use crate::context::{Form, skb};
-use crate::errno::Errno;
+use crate::errno::{Errno, r0};
 use crate::world::World;
 
 /// Offsets are 32 bits, and none beyond this is in any packet.
@@ -66,6 +66,30 @@ pub(super) fn store_bytes(world: &mut World<'_>, [_, offset, from, len, flags]: 
         skb::set_hash(&world.machine.context, 0);
     }
     0
+}
+
+/// The address of bytes in an XDP packet.
+fn in_frame(world: &World<'_>, offset: u64, len: u64) -> Result<u64, Errno> {
+    let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
+    if offset > MAX_OFFSET || len > MAX_OFFSET {
+        return Err(Errno::EFAULT);
+    }
+    world.packet()?.at(offset as usize, len as usize).ok_or(Errno::EINVAL)
+}
+
+/// `bpf_xdp_load_bytes(ctx, offset, to, len)`
+pub(super) fn xdp_load_bytes(world: &mut World<'_>, [_, offset, to, len, _]: [u64; 5]) -> u64 {
+    r0(in_frame(world, offset, len).map(|from| world.mem.copy(from, to, len as u32 as usize)))
+}
+
+/// `bpf_xdp_store_bytes(ctx, offset, from, len)`
+pub(super) fn xdp_store_bytes(world: &mut World<'_>, [_, offset, from, len, _]: [u64; 5]) -> u64 {
+    r0(in_frame(world, offset, len).map(|to| world.mem.copy(from, to, len as u32 as usize)))
+}
+
+/// `bpf_xdp_get_buff_len(ctx)`
+pub(super) fn xdp_len(world: &mut World<'_>, _: [u64; 5]) -> u64 {
+    world.packet().map_or(0, |packet| packet.len() as u64)
 }
 
 /// `bpf_skb_pull_data(ctx, len)`: all of a packet is linear here already

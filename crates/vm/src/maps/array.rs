@@ -45,6 +45,10 @@ fn index(key: &[u8]) -> u32 {
 }
 
 impl Storage for Array {
+    fn extent(&self, addr: u64) -> usize {
+        self.values.extent(addr)
+    }
+
     fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
         self.place(index(key)).map(|place| self.on_cpu(place, side))
     }

@@ -302,6 +302,10 @@ fn hash_of(key: &[u8]) -> u32 {
 }
 
 impl Storage for Hash {
+    fn extent(&self, addr: u64) -> usize {
+        self.elements.extent(addr)
+    }
+
     fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
         let slot = self.find(key, hash_of(key))?;
         if self.shape.evicts

@@ -70,6 +70,10 @@ fn masked(address: &[u8], length: u32) -> Box<[u8]> {
 }
 
 impl Storage for Lpm {
+    fn extent(&self, addr: u64) -> usize {
+        self.elements.extent(addr)
+    }
+
     fn lookup(&self, key: &[u8], _: Side) -> Option<Place<'_>> {
         let (longest, address) = self.split(key)?;
         let tables = self.read();

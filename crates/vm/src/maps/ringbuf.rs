@@ -127,6 +127,10 @@ impl Ring {
 }
 
 impl Storage for Ring {
+    fn extent(&self, addr: u64) -> usize {
+        self.data.extent(addr)
+    }
+
     fn lookup(&self, _: &[u8], _: Side) -> Option<Place<'_>> {
         None
     }

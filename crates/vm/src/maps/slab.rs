@@ -58,6 +58,11 @@ impl Slab {
         Some(Place { block, off: within * self.size })
     }
 
+    /// How many bytes lie from an address on, in the memory of the elements.
+    pub(crate) fn extent(&self, addr: u64) -> usize {
+        self.chunks.iter().map_while(OnceLock::get).map(|block| block.extent(addr)).max().unwrap_or(0)
+    }
+
     /// A word of an element.
     #[inline]
     pub(crate) fn word(&self, slot: Slot, index: usize) -> Option<&AtomicU64> {

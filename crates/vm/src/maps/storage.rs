@@ -204,6 +204,11 @@ pub(crate) trait Storage: Send + Sync {
         None
     }
 
+    /// How many bytes can be read from an address on, in the memory that holds the map's values.
+    fn extent(&self, _addr: u64) -> usize {
+        0
+    }
+
     /// The ring, if it is one.
     fn ring(&self) -> Option<&super::ringbuf::Ring> {
         None

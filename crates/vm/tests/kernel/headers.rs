@@ -1,27 +1,8 @@
 //! Headers pushed, popped and changed: random calls on random packets leave the same bytes, results and context.
 
+use super::program::{call, kept, set};
 use super::random::Random;
-use super::{compare, frame, keep, namespace};
-
-/// Loads a constant.
-fn set(register: u32, value: u64) -> String {
-    format!("r{register} = {value:#x} ll\n")
-}
-
-/// Calls a helper of the context in `r6`, and keeps what it returns.
-fn call(helper: &str, args: &[u64], slot: &mut u32) -> String {
-    let mut text = "r1 = r6\n".to_owned();
-    for (register, arg) in (2..).zip(args) {
-        text += &set(register, *arg);
-    }
-    text += &format!("call {helper}\n");
-    text + &kept(slot)
-}
-
-fn kept(slot: &mut u32) -> String {
-    *slot += 1;
-    keep(*slot - 1)
-}
+use super::{compare, frame, namespace};
 
 /// Keeps a word of the context.
 fn context(off: u32, slot: &mut u32) -> String {

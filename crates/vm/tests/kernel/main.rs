@@ -4,7 +4,10 @@
 //! both runners.
 
 mod headers;
+mod memory;
+mod program;
 mod random;
+mod text;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
