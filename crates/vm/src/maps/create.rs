@@ -44,7 +44,7 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
     };
     let hash = |value| -> Result<Hash, MapError> {
         let evicts = matches!(def.kind, MapKind::LRU_HASH | MapKind::LRU_PERCPU_HASH);
-        let shape = Shape { key_size: key, value_size: value, max_entries: max, per_cpu, cpus, evicts };
+        let shape = Shape { per_cpu, evicts, ..Shape::plain(key, value, max, cpus) };
         fits(def, limits, shape.element_size() as u64 + 8, max)?;
         Ok(Hash::new(shape))
     };
@@ -69,8 +69,9 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
         MapKind::SOCKHASH => Box::new(HashOf { hash: hash(COOKIE)?, unreadable, devices: false }),
         MapKind::DEVMAP_HASH => Box::new(HashOf { hash: hash(value)?, unreadable: None, devices: true }),
         MapKind::LPM_TRIE => {
-            fits(def, limits, Lpm::element_size(key, value) as u64, max)?;
-            Box::new(Lpm::new(key, value, max))
+            let shape = Lpm::shape(key, value, max, cpus);
+            fits(def, limits, shape.element_size() as u64 + 8, max)?;
+            Box::new(Lpm::new(shape))
         }
         MapKind::QUEUE | MapKind::STACK => {
             fits(def, limits, storage::stride(value) as u64, max)?;

@@ -42,12 +42,20 @@ pub(crate) struct Shape {
     pub(crate) cpus: usize,
     /// Whether a full map makes room.
     pub(crate) evicts: bool,
+    /// Bytes behind an element's values, for the map's owner.
+    pub(crate) extra: usize,
 }
 
 impl Shape {
+    /// Values that all CPUs share, and no eviction.
+    pub(crate) fn plain(key_size: usize, value_size: usize, max_entries: u32, cpus: usize) -> Shape {
+        Shape { key_size, value_size, max_entries, per_cpu: 0, cpus, evicts: false, extra: 0 }
+    }
+
     /// Bytes of an element.
     pub(crate) fn element_size(&self) -> usize {
-        HEADER * 8 + stride(self.key_size) + stride(self.value_size) * self.per_cpu.max(1)
+        let values = stride(self.value_size) * self.per_cpu.max(1);
+        HEADER * 8 + stride(self.key_size) + values + stride(self.extra)
     }
 }
 
@@ -417,7 +425,7 @@ mod tests {
     use super::*;
 
     fn map(max_entries: u32, evicts: bool) -> Hash {
-        Hash::new(Shape { key_size: 12, value_size: 8, max_entries, per_cpu: 0, cpus: 1, evicts })
+        Hash::new(Shape { evicts, ..Shape::plain(12, 8, max_entries, 1) })
     }
 
     fn key(thread: u32, number: u32) -> [u8; 12] {
@@ -470,6 +478,18 @@ mod tests {
         let left = (0..KEYS).filter(|number| (199 + u64::from(*number)) % 3 != 0).count() * THREADS as usize;
         assert_eq!(count(&map), left);
         assert_eq!(map.entries.load(Relaxed) as usize, left);
+    }
+
+    #[test]
+    fn lookups_wait_for_no_writer() {
+        let map = map(100, true);
+        for number in 0..100 {
+            write(&map, &key(0, number), u64::from(number)).unwrap();
+        }
+        let _writers: Vec<_> = (0..LOCKS as u32).map(|bucket| map.lock(bucket)).collect();
+        for number in 0..100 {
+            assert_eq!(read(&map, &key(0, number)), Some(u64::from(number)), "every lock is taken");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Owned {
 
 /// As many owners as memory allows.
 fn shape(key_size: usize, value_size: usize, per_cpu: usize, cpus: usize, bytes: u64) -> Shape {
-    let mut shape = Shape { key_size, value_size, max_entries: 1, per_cpu, cpus, evicts: false };
+    let mut shape = Shape { per_cpu, ..Shape::plain(key_size, value_size, 1, cpus) };
     let fit = bytes / shape.element_size() as u64;
     shape.max_entries = u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, MAX_OWNERS);
     shape
