@@ -25,6 +25,8 @@ fn definitions() -> Vec<MapDef> {
     outer.inner = Some(Box::new(inner.clone()));
     let mut trie = MapDef::new("trie", MapKind::LPM_TRIE, 8, 8, 4);
     trie.flags = 1;
+    let mut storage = MapDef::new("storage", MapKind::SK_STORAGE, 4, 4, 0);
+    storage.flags = 1;
     vec![
         MapDef::new("array", MapKind::ARRAY, 4, 16, 4),
         MapDef::new("hash", MapKind::HASH, 4, 8, 4),
@@ -35,6 +37,15 @@ fn definitions() -> Vec<MapDef> {
         MapDef::new("programs", MapKind::PROG_ARRAY, 4, 4, 2),
         inner,
         outer,
+        MapDef::new("sockets", MapKind::SOCKMAP, 4, 8, 4),
+        MapDef::new("hashed", MapKind::SOCKHASH, 4, 8, 4),
+        MapDef::new("devices", MapKind::DEVMAP, 4, 4, 4),
+        MapDef::new("xsks", MapKind::XSKMAP, 4, 4, 4),
+        MapDef::new("queue", MapKind::QUEUE, 0, 4, 2),
+        MapDef::new("filter", MapKind::BLOOM_FILTER, 0, 4, 2),
+        MapDef::new("events", MapKind::PERF_EVENT_ARRAY, 4, 4, 2),
+        storage,
+        MapDef::new("cgroup", MapKind::CGROUP_STORAGE, 16, 4, 0),
     ]
 }
 
@@ -42,6 +53,12 @@ fn made() -> Arc<Maps> {
     let maps = Maps::from_defs(&definitions()).expect("the maps can be made");
     let (inner, outer) = (maps.by_name("inner").expect("made"), maps.by_name("outer").expect("made"));
     maps.set_inner(outer, &[0; 4], inner).expect("same shape");
+    for (name, value) in [("devices", 7), ("xsks", 0)] {
+        maps.by_name(name).expect("made").update(&[0; 4], &[value, 0, 0, 0], 0).expect("there is room");
+    }
+    // The listener's cookie, since the table chooses from 1 on.
+    maps.by_name("sockets").expect("made").update(&[0; 4], &1_u64.to_le_bytes(), 0).expect("there is room");
+    maps.by_name("events").expect("made").open_events(4096);
     Arc::new(maps)
 }
 
@@ -109,6 +126,31 @@ fn piece() -> impl Strategy<Value = Vec<Slot>> {
         1 => (84..87).prop_map(move |id| {
             let tuple = [s(0x7a, 10, 0, -16, 0), s(0x7a, 10, 0, -8, 0x1600_0000), s(0xbf, 2, 10, 0, 0), s(0x07, 2, 0, 0, -16)];
             [&tuple[..], &[s(0xb7, 3, 0, 0, 12), s(0xb7, 4, 0, 0, -1), s(0xb7, 5, 0, 0, 0), call(id)]].concat()
+        }),
+        // Any operation on any map; the value is the key, and the flags follow a queue's value.
+        2 => (0..18, prop::sample::select(vec![1, 2, 3, 87, 88, 89])).prop_map(move |(index, id)| {
+            let rest = if id == 87 { s(0xb7, 3, 0, 0, 2) } else { s(0xbf, 3, 2, 0, 0) };
+            [&key[..], &map(index), &[rest, s(0xb7, 4, 0, 0, 0), call(id)]].concat()
+        }),
+        // A socket or a device out of its map, looked at and let go.
+        1 => (9..13, any::<bool>()).prop_map(move |(index, release)| {
+            let look = [call(1), s(0x15, 0, 0, 3, 0), s(0x61, 7, 0, 0, 0), s(0xbf, 1, 0, 0, 0)];
+            let last = if release { call(86) } else { s(0xb7, 1, 0, 0, 0) };
+            [&key[..], &map(index), &look, &[last]].concat()
+        }),
+        // An event with packet bytes, a cgroup's storage.
+        1 => (0..100_i32).prop_map(move |len| {
+            let event = [s(0x79, 1, 10, -24, 0), s(0x18, 2, 1, 0, 15), s(0, 0, 0, 0, 0), s(0x18, 3, 0, 0, 0), s(0, 0, 0, 0, len)];
+            let data = [s(0xbf, 4, 10, 0, 0), s(0x07, 4, 0, 0, -8), s(0xb7, 5, 0, 0, 8), call(25)];
+            [&[s(0x7a, 10, 0, -8, 1)][..], &event, &data].concat()
+        }),
+        1 => Just([&map(17)[..], &[s(0xb7, 2, 0, 0, 0), call(81), s(0x62, 0, 0, 0, 5)]].concat()),
+        // A listener, its storage, and its release.
+        1 => (0..3_i32).prop_map(move |flags| {
+            let tuple = [s(0x7a, 10, 0, -16, 0), s(0x7a, 10, 0, -8, 0x1600_0000), s(0x79, 1, 10, -24, 0), s(0xbf, 2, 10, 0, 0), s(0x07, 2, 0, 0, -16)];
+            let find = [s(0xb7, 3, 0, 0, 12), s(0xb7, 4, 0, 0, -1), s(0xb7, 5, 0, 0, 0), call(84), s(0x15, 0, 0, 11, 0), s(0xbf, 9, 0, 0, 0)];
+            let get = [s(0xbf, 2, 9, 0, 0), s(0xb7, 3, 0, 0, 0), s(0xb7, 4, 0, 0, flags), call(107), s(0x15, 0, 0, 1, 0), s(0x62, 0, 0, 0, 5)];
+            [&tuple[..], &find, &map(16), &get, &[s(0xbf, 1, 9, 0, 0), call(86)]].concat()
         }),
         1 => Just(vec![s(0x79, 1, 10, -24, 0)]),
         1 => Just(vec![s(0x7b, 10, 0, -32, 0), s(0x79, 7, 10, -32, 0)]),

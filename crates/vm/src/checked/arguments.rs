@@ -104,6 +104,8 @@ impl Guard {
         let kind = map.and_then(|map| map.kind.resolve(arg.kind)).unwrap_or(arg.kind);
         match kind {
             ArgKind::Any | ArgKind::Stack => Ok(()),
+            ArgKind::Zero if matches!(tag, Tag::Number | Tag::Null(_)) && given.value == 0 => Ok(()),
+            ArgKind::Zero => Err(self.wrong(given, "zero")),
             ArgKind::Scalar if matches!(tag, Tag::Number | Tag::Null(_)) => Ok(()),
             ArgKind::Scalar => Err(self.wrong(given, "a number")),
             ArgKind::Context => self.require_context(state, world, given.reg),
