@@ -47,6 +47,10 @@ fn shape(key_size: usize, value_size: usize, per_cpu: usize, cpus: usize, bytes:
 }
 
 impl Storage for Owned {
+    fn extent(&self, addr: u64) -> usize {
+        self.values.extent(addr)
+    }
+
     fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
         self.values.lookup(key, side)
     }

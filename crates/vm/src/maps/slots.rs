@@ -154,6 +154,10 @@ fn first_number(value: Value<'_>) -> u32 {
 }
 
 impl Storage for Slots {
+    fn extent(&self, addr: u64) -> usize {
+        self.values.extent(addr)
+    }
+
     fn lookup(&self, key: &[u8], _: Side) -> Option<Place<'_>> {
         self.place(index(key)).filter(|place| self.is_there(*place))
     }

@@ -58,6 +58,10 @@ pub(crate) struct HashOf {
 }
 
 impl Storage for HashOf {
+    fn extent(&self, addr: u64) -> usize {
+        self.hash.extent(addr)
+    }
+
     fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
         self.hash.lookup(key, side)
     }
