@@ -185,6 +185,24 @@ fn the_firewall_runs_on_a_capture() {
 }
 
 #[test]
+fn disasm_shows_the_machine_code_of_what_verifies() {
+    let output = belay(&["disasm", "--jit", GOOD]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(", compiled for "), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    let load =
+        lines.iter().position(|line| line.contains("= *(u32 *)(r1 + ")).expect("a load from the context");
+    let machine = lines[load + 1].trim_start();
+    let (offset, instruction) = machine.split_once("  ").expect("an offset and an instruction");
+    assert!(u32::from_str_radix(offset, 16).is_ok() && !instruction.is_empty(), "{machine}");
+
+    let output = belay(&["disasm", "--jit", BAD]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("only what verifies is compiled, and this is rejected (S0"), "{message}");
+}
+
+#[test]
 fn disasm_names_helpers_and_shows_the_source() {
     let output = belay(&["disasm", GOOD]);
     assert_eq!(code(&output), 0);

@@ -105,6 +105,9 @@ pub(crate) struct DisasmArgs {
     /// Only the program of this name; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) program: Vec<String>,
+    /// Show the machine code of each instruction, too; the program must verify
+    #[arg(long)]
+    pub(crate) jit: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

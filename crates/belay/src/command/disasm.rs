@@ -1,10 +1,13 @@
-//! `belay disasm`: each program with its source lines; helpers, maps and functions by name, jump targets by label.
+//! `belay disasm`: each program with its source lines; helpers, maps and functions by name, jump targets by label; with
+//! `--jit`, the machine code of each instruction.
 
 use std::collections::BTreeMap;
 
 use belay_diagnostics::{Symbolic, printable};
 use belay_isa::{Insn, Pc, disassemble};
 use belay_object::{Line, Object, Program};
+use belay_verifier::{Options, Verdict, verify};
+use belay_vm::{Compiled, Maps};
 use serde::Serialize;
 
 use super::args::{DisasmArgs, Format};
@@ -23,6 +26,9 @@ struct ProgramListing {
     name: String,
     section: String,
     hook: Option<&'static str>,
+    /// For which machine the machine code is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     instructions: Vec<Instruction>,
 }
 
@@ -39,6 +45,16 @@ struct Instruction {
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Position>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    machine: Vec<Machine>,
+}
+
+/// One instruction of the machine.
+#[derive(Serialize)]
+struct Machine {
+    /// Where it lies in its function, in bytes.
+    offset: u32,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -53,7 +69,13 @@ pub(super) fn disasm(args: &DisasmArgs, streams: &mut Streams) -> Result<Exit, E
     let object = input::object(&args.object, streams)?;
     let programs = input::programs(&object, &args.program)?;
     let mut out = Output::open(&args.output, streams)?;
-    let listings: Vec<ProgramListing> = programs.iter().map(|program| listing(&object, program)).collect();
+    let mut listings: Vec<ProgramListing> =
+        programs.iter().map(|program| listing(&object, program)).collect();
+    if args.jit {
+        for (listing, program) in listings.iter_mut().zip(&programs) {
+            add_machine_code(listing, &object, program)?;
+        }
+    }
     if args.output.format == Format::Json {
         let path = object.path.clone();
         out.json(&Document { schema: belay_diagnostics::json::SCHEMA, path, programs: listings })?;
@@ -99,6 +121,7 @@ fn listing(object: &Object, program: &Program) -> ProgramListing {
                 label: labels.get(&pc).cloned(),
                 target: target.and_then(|target| labels.get(&target).cloned()),
                 source: source.map(position),
+                machine: Vec::new(),
             }
         })
         .collect();
@@ -106,8 +129,42 @@ fn listing(object: &Object, program: &Program) -> ProgramListing {
         name: printable(&program.name),
         section: printable(&program.section),
         hook: hook_name(program),
+        target: None,
         instructions,
     }
+}
+
+/// Compiles the program, and puts its machine code with the instructions that it came from; what a function begins and ends
+/// with, with its first.
+fn add_machine_code(listing: &mut ProgramListing, object: &Object, program: &Program) -> Result<(), Error> {
+    let refused = |why: &str| {
+        Error::new(format!("{}: program `{}`: {why}", printable(&object.path), printable(&program.name)))
+    };
+    let verified = match verify(object, program, &Options::default()).verdict {
+        Verdict::Accept(verified) => verified,
+        Verdict::Reject(rejection) => {
+            return Err(refused(&format!(
+                "only what verifies is compiled, and this is rejected ({}); try `belay verify`",
+                rejection.code
+            )));
+        }
+        Verdict::Unsupported { what, .. } => {
+            return Err(refused(&format!("unsupported: {}", printable(&what))));
+        }
+    };
+    let maps = Maps::from_defs(&object.maps).map_err(|e| refused(&printable(&e.to_string())))?;
+    let compiled = Compiled::listing(&verified, &maps).map_err(|e| refused(&printable(&e.to_string())))?;
+    listing.target = Some(compiled.target);
+    for line in compiled.lines {
+        let pc = line.pc.unwrap_or(line.function);
+        if let Some(insn) = listing.instructions.iter_mut().find(|insn| insn.insn == pc.0) {
+            insn.machine.push(Machine { offset: line.offset, text: line.text });
+        }
+    }
+    for insn in &mut listing.instructions {
+        insn.machine.sort_by_key(|machine| machine.offset);
+    }
+    Ok(())
 }
 
 fn position(line: &Line) -> Position {
@@ -141,7 +198,9 @@ fn target(pc: Pc, insn: &Insn) -> Option<Pc> {
 
 fn print(listing: &ProgramListing, format: Format, out: &mut Output<'_>) -> Result<(), Error> {
     let hook = listing.hook.unwrap_or("no hook");
-    out.line(format!("program `{}`, section `{}`, {hook}", listing.name, listing.section))?;
+    let target =
+        listing.target.as_ref().map_or_else(String::new, |target| format!(", compiled for {target}"));
+    out.line(format!("program `{}`, section `{}`, {hook}{target}", listing.name, listing.section))?;
     let width = listing.instructions.last().map_or(1, |last| last.insn.to_string().len()).max(3);
     let mut shown = None;
     for insn in &listing.instructions {
@@ -160,6 +219,9 @@ fn print(listing: &ProgramListing, format: Format, out: &mut Output<'_>) -> Resu
         match &insn.target {
             Some(target) => out.line(format!("{:width$}: {}  <{target}>", insn.insn, insn.text))?,
             None => out.line(format!("{:width$}: {}", insn.insn, insn.text))?,
+        }
+        for Machine { offset, text } in &insn.machine {
+            out.line(format!("{:width$}      {offset:5x}  {text}", ""))?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use belay_isa::Pc;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{AbiParam, Signature, types};
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -51,7 +52,7 @@ pub(super) fn list(code: &Code, maps: &Maps) -> Result<Listing, String> {
     let mut module = module()?;
     let unit = Unit::declare(code, maps, &mut module)?;
     let mut lines = Vec::new();
-    compile(&unit, &mut module, |_, context| lines.extend(listing(context)))?;
+    compile(&unit, &mut module, |function, context| lines.extend(listing(Pc(function.start), context)))?;
     Ok(Listing { target: module.isa().triple().to_string(), lines })
 }
 

@@ -15,8 +15,10 @@ pub struct Listing {
 /// One machine instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The BPF instruction that it came from; none for what a function's entry and exit need.
+    /// The BPF instruction that it came from; none for what a function's entry needs.
     pub pc: Option<Pc>,
+    /// The first instruction of the function that it belongs to.
+    pub function: Pc,
     /// Where it lies in its function, in bytes.
     pub offset: u32,
     /// The instruction; on machines that Belay has no disassembler for, its bytes.
@@ -24,15 +26,17 @@ pub struct Line {
 }
 
 /// The lines of a function that was just compiled.
-pub(super) fn listing(context: &Context) -> Vec<Line> {
+pub(super) fn listing(function: Pc, context: &Context) -> Vec<Line> {
     let Some(compiled) = context.compiled_code() else { return Vec::new() };
     let code = compiled.code_buffer();
     let mut lines = Vec::new();
     let places = compiled.buffer.get_srclocs_sorted();
+    let mut pc = None;
     for (offset, text) in disassemble(code, places.iter().map(|place| place.start as usize)) {
         let place = places.iter().rev().find(|place| (place.start..place.end).contains(&offset));
-        let pc = place.filter(|place| !place.loc.is_default()).map(|place| Pc(place.loc.bits()));
-        lines.push(Line { pc, offset, text });
+        // What moves values between two instructions belongs to the first of them.
+        pc = place.filter(|place| !place.loc.is_default()).map_or(pc, |place| Some(Pc(place.loc.bits())));
+        lines.push(Line { pc, function, offset, text });
     }
     lines
 }
@@ -42,7 +46,10 @@ pub(super) fn listing(context: &Context) -> Vec<Line> {
 fn disassemble(code: &[u8], _: impl Iterator<Item = usize>) -> Vec<(u32, String)> {
     use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter};
     let mut formatter = GasFormatter::new();
-    formatter.options_mut().set_space_after_operand_separator(true);
+    let options = formatter.options_mut();
+    options.set_space_after_operand_separator(true);
+    options.set_branch_leading_zeros(false);
+    options.set_uppercase_hex(false);
     Decoder::new(64, code, DecoderOptions::NONE)
         .into_iter()
         .map(|instruction| {
