@@ -29,6 +29,7 @@ mod memory;
 mod op;
 mod packet;
 mod prepare;
+pub mod routes;
 mod tunnel;
 mod world;
 

@@ -10,6 +10,7 @@ use belay_sockets::{NetnsId, SocketTable};
 use crate::context::CONTEXT_SIZE;
 use crate::engine::{FRAME_SIZE, MAX_FRAMES};
 use crate::memory::Block;
+use crate::routes::Routes;
 use crate::world::Trace;
 
 /// Where `bpf_ktime_get_*` takes the time from.
@@ -35,6 +36,8 @@ pub struct Machine {
     pub cpu: u32,
     /// The sockets that lookups find.
     pub sockets: SocketTable,
+    /// The devices, routes and neighbours of the run.
+    pub routes: Routes,
     /// The namespace of the packet's device; the table's first if not given.
     pub netns: Option<NetnsId>,
     /// The cgroup that programs are attached to, by its id: whose storage `bpf_get_local_storage` gives.
@@ -76,6 +79,7 @@ impl Machine {
             seed: 0,
             cpu: 0,
             sockets,
+            routes: Routes::default(),
             netns: None,
             cgroup: 1,
             recording: true,

@@ -121,6 +121,7 @@ impl Guard {
             ArgKind::MemOut => self.memory(world, given, given.size, false, true),
             ArgKind::MemInOut => self.memory(world, given, given.size, true, true),
             ArgKind::FixedIn { size, .. } => self.memory(world, given, size.into(), true, false),
+            ArgKind::FixedInOut { size, .. } => self.memory(world, given, size.into(), true, true),
             ArgKind::FixedOut { size, .. } => self.memory(world, given, size.into(), false, true),
             ArgKind::Size(SizeRule::NonZero) if given.value == 0 => Err(self.wrong(given, "a size above 0")),
             ArgKind::Size(_) if given.value > MAX_SIZE => Err(self.wrong(given, "a size")),

@@ -18,6 +18,7 @@ mod number;
 mod packet;
 mod redirect;
 mod resize;
+mod route;
 pub(crate) mod sockets;
 mod sockmap;
 mod storage;
@@ -103,6 +104,7 @@ static TABLE: &[Helper] = &[
     plain(54, resize::xdp_adjust_meta),
     plain(65, resize::xdp_adjust_tail),
     plain(68, packet::load_bytes_relative),
+    plain(69, route::fib_lookup),
     plain(72, sockmap::redirect_hash),
     plain(81, storage::cgroup_get),
     plain(84, sockets::lookup_tcp),
@@ -135,6 +137,7 @@ static TABLE: &[Helper] = &[
     plain(152, redirect::neigh),
     plain(155, redirect::peer),
     plain(160, misc::time),
+    plain(163, route::check_mtu),
     Helper { id: 164, body: Body::ForEach },
     plain(165, format::to_text),
     plain(177, format::print_array),

@@ -7,6 +7,7 @@ mod headers;
 mod memory;
 mod program;
 mod random;
+mod routes;
 mod text;
 
 use std::os::fd::AsFd;
@@ -16,6 +17,7 @@ use belay_linux::{LogLevel, NetNs, TestRun, test_run, verify_object};
 use belay_object::{Object, Options};
 use belay_spec::Release;
 use belay_verifier::{Verdict, Verified, verify};
+use belay_vm::routes::Routes;
 use belay_vm::{Checked, Compiled, Interpreter, Machine, Maps, Packet, Strictness};
 
 /// Slots of `out`.
@@ -60,23 +62,29 @@ fn out_of(maps: &Maps) -> Vec<u64> {
     map.iter().map(|(_, value)| u64::from_le_bytes(value.try_into().expect("8 bytes"))).collect()
 }
 
+fn machine(routes: &Routes) -> Machine {
+    let mut machine = Machine::default();
+    machine.routes = routes.clone();
+    machine
+}
+
 /// What the kernel gives back of a packet: metadata, too.
 fn bytes(packet: &Packet) -> Vec<u8> {
     [packet.meta(), packet.data()].concat()
 }
 
-fn checked(object: &Object, frame: &[u8]) -> Outcome {
+fn checked(object: &Object, routes: &Routes, frame: &[u8]) -> Outcome {
     let maps = Arc::new(Maps::from_defs(&object.maps).expect("the maps can be made"));
     let mut program = Checked::new(&object.programs[0], Arc::clone(&maps), Release::LATEST).expect("it runs");
     program.strictness = Strictness { uninitialised_stack: false, ..Strictness::default() };
     let mut packet = Packet::new(frame).expect("a frame");
-    let report = program.run(&mut Machine::default(), &mut packet);
+    let report = program.run(&mut machine(routes), &mut packet);
     assert!(report.is_clean(), "{report:#?}");
     Outcome { r0: report.result.expect("clean"), out: out_of(&maps), packet: bytes(&packet) }
 }
 
 /// None where the verifier does not model the program yet.
-fn interpreted(object: &Object, frame: &[u8]) -> Option<Outcome> {
+fn interpreted(object: &Object, routes: &Routes, frame: &[u8]) -> Option<Outcome> {
     let judgement = verify(object, &object.programs[0], &belay_verifier::Options::default());
     let verified = match judgement.verdict {
         Verdict::Accept(verified) => verified,
@@ -86,19 +94,19 @@ fn interpreted(object: &Object, frame: &[u8]) -> Option<Outcome> {
         }
         Verdict::Reject(rejection) => panic!("the kernel accepts it: {rejection:#?}"),
     };
-    let once = |run: fn(&Verified, &Arc<Maps>, &mut Packet) -> u32| {
+    let once = |run: fn(&Verified, &Arc<Maps>, &mut Machine, &mut Packet) -> u32| {
         let maps = Arc::new(Maps::from_defs(&object.maps).expect("the maps can be made"));
         let mut packet = Packet::new(frame).expect("a frame");
-        let r0 = run(&verified, &maps, &mut packet);
+        let r0 = run(&verified, &maps, &mut machine(routes), &mut packet);
         Outcome { r0, out: out_of(&maps), packet: bytes(&packet) }
     };
-    let interpreted = once(|verified, maps, packet| {
+    let interpreted = once(|verified, maps, machine, packet| {
         let program = Interpreter::new(verified, Arc::clone(maps)).expect("it runs");
-        program.run(&mut Machine::default(), packet).r0
+        program.run(machine, packet).r0
     });
-    let compiled = once(|verified, maps, packet| {
+    let compiled = once(|verified, maps, machine, packet| {
         let program = Compiled::new(verified, Arc::clone(maps)).expect("it is compiled");
-        program.run(&mut Machine::default(), packet).r0
+        program.run(machine, packet).r0
     });
     assert_eq!(compiled, interpreted, "native code differs from the interpreter");
     Some(interpreted)
@@ -131,12 +139,17 @@ impl Outcome {
 
 /// Runs a program everywhere; all outcomes must be equal.
 fn compare(netns: &NetNs, hook: &str, maps: &str, body: &str, frame: &[u8]) -> Outcome {
+    compare_on(netns, &Routes::default(), hook, maps, body, frame)
+}
+
+/// The same, in a namespace with this routing table.
+fn compare_on(netns: &NetNs, routes: &Routes, hook: &str, maps: &str, body: &str, frame: &[u8]) -> Outcome {
     let object = object(hook, maps, body);
     let kernel = in_kernel(&object, hook, netns, frame);
-    let ours = checked(&object, frame);
+    let ours = checked(&object, routes, frame);
     let differences = ours.differences(&kernel);
     assert!(differences.is_empty(), "{hook}, checked interpreter:\n{differences:#?}\n{}", brief(body));
-    if let Some(ours) = interpreted(&object, frame) {
+    if let Some(ours) = interpreted(&object, routes, frame) {
         let differences = ours.differences(&kernel);
         assert!(differences.is_empty(), "{hook}, interpreter:\n{differences:#?}\n{}", brief(body));
     }
