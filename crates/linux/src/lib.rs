@@ -10,7 +10,9 @@
 //!
 //! `unsafe` lives in `sys` alone: system calls behind functions that take slices and descriptors.
 
+mod attach;
 mod btf;
+mod cgroup;
 mod kernel;
 mod load;
 mod log;
@@ -23,7 +25,9 @@ mod symbols;
 mod sys;
 mod verify;
 
+pub use attach::{Attached, attach};
 pub use btf::{BtfRejected, LoadedBtf, load_btf};
+pub use cgroup::Cgroup;
 pub use kernel::{Kernel, Unavailable, probe};
 pub use load::{
     AttachBtf, Failure, Flags, FuncInfo, LineInfo, Load, Loaded, LogLevel, ProgramBtf, Rejected, load,

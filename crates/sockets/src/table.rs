@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::address::Tuple;
 use crate::builder::Builder;
 use crate::config::{self, ConfigError};
 use crate::explain::Explanation;
@@ -126,6 +127,12 @@ impl Reader<'_> {
             State::NewSynRecv => self.socket(socket.listener()?),
             _ => None,
         }
+    }
+
+    /// The member of a socket's reuseport group that this flow belongs to; a socket of no group answers for itself.
+    pub fn member_for<'s>(&'s self, socket: &'s Socket, flow: &Tuple) -> &'s Socket {
+        let group = self.snapshot.group_of(socket);
+        group.and_then(|group| group.pick(flow, &self.snapshot.sockets)).unwrap_or(socket)
     }
 
     /// The socket of this id.

@@ -66,7 +66,7 @@ impl Interpreter {
         let mut input = input.into();
         machine.stack.reset();
         machine.begin();
-        self.code.layout.enter(&machine.context, &mut input);
+        self.code.layout.enter(machine, &mut input);
         let mut state = State::new(&self.code, machine.stack.top());
         let context = machine.context.addr();
         state.set(belay_isa::Reg::R1, context);

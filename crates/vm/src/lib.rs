@@ -35,7 +35,10 @@ mod world;
 
 pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
 pub use errno::Errno;
-pub use input::Input;
+pub use input::{
+    DeviceAccess, FlowDissection, FlowKeys, Input, Reuseport, SkLookup, SkMsg, Sock, SockAddr, SockOps,
+    Sockopt, SockoptOutcome, Sysctl, UserAddress,
+};
 pub use interpreter::{Interpreter, Run};
 pub use jit::{CompileError, Compiled, Line, Listing, Outcome};
 pub use machine::{Clock, Machine};

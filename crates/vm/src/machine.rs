@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use belay_sockets::{NetnsId, SocketTable};
 
-use crate::context::CONTEXT_SIZE;
+use crate::context::{CONTEXT_SIZE, MODEL_SIZE};
 use crate::engine::{FRAME_SIZE, MAX_FRAMES};
 use crate::memory::Block;
 use crate::routes::Routes;
@@ -48,6 +48,8 @@ pub struct Machine {
     printer: Option<Sink>,
     pub(crate) stack: Stack,
     pub(crate) context: Block,
+    /// The socket that a program runs for, where it is in no table.
+    pub(crate) model: Block,
 }
 
 /// Where printed lines go while a program runs.
@@ -87,6 +89,7 @@ impl Machine {
             printer: None,
             stack: Stack::new(),
             context: Block::zeroed(CONTEXT_SIZE),
+            model: Block::zeroed(MODEL_SIZE),
         }
     }
 

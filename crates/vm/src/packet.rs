@@ -3,6 +3,8 @@
 //! Positions are offsets into one block. `mac` ≤ `data` ≤ `end`: hooks of the link layer see the Ethernet header
 //! (`data` = `mac`), those above it begin at the network header. Metadata of XDP and tc lies just before `data`.
 
+use belay_sockets::SocketId;
+
 use crate::memory::Block;
 use crate::tunnel::Tunnel;
 
@@ -61,6 +63,8 @@ pub struct Metadata {
     pub csum_level: Option<u8>,
     /// The tunnel that the packet came out of, or that a program has set for it to go into.
     pub tunnel: Option<Tunnel>,
+    /// The socket that it belongs to, in the machine's table: `skb->sk`, and the addresses that `cgroup_skb` and `sk_skb` see.
+    pub socket: Option<SocketId>,
 }
 
 impl Default for Metadata {
@@ -86,6 +90,7 @@ impl Default for Metadata {
             device_address: [0; 6],
             csum_level: None,
             tunnel: None,
+            socket: None,
         }
     }
 }
@@ -193,6 +198,29 @@ impl Packet {
     pub(crate) fn enter(&mut self, link_layer: bool) {
         self.meta = 0;
         self.data = if link_layer { self.mac } else { self.network.min(self.end) };
+    }
+
+    /// Before a run: `data` at the transport header, as far as the IP header tells where that is.
+    pub(crate) fn enter_transport(&mut self) {
+        /// `IPPROTO_*` of the extension headers that have a length in units of eight bytes.
+        const EXTENSIONS: [u8; 3] = [0, 43, 60];
+        self.enter(false);
+        let mut header = [0; 40];
+        let len = self.len().min(header.len());
+        let _ = self.buffer.read(self.data, &mut header[..len]);
+        let mut at = match header[0] >> 4 {
+            4 => usize::from(header[0] & 15) * 4,
+            6 => 40,
+            _ => 0,
+        };
+        let mut next = if header[0] >> 4 == 6 { header[6] } else { u8::MAX };
+        while EXTENSIONS.contains(&next) && at + 8 <= self.len() {
+            let mut extension = [0; 2];
+            let _ = self.buffer.read(self.data + at, &mut extension);
+            next = extension[0];
+            at += 8 + 8 * usize::from(extension[1]);
+        }
+        self.data = (self.data + at).min(self.end);
     }
 
     /// The address of `data`.

@@ -4,7 +4,7 @@ use belay_isa::Size;
 use belay_sockets::{NetnsId, SocketId, Tuple};
 use belay_spec::Resource;
 
-use crate::context::{Form, Layout};
+use crate::context::{Form, Layout, Sockets, get32, put32};
 use crate::errno::Errno;
 use crate::helpers::{lock, sockets};
 use crate::input::Input;
@@ -128,9 +128,9 @@ impl<'r> World<'r> {
         Some(code)
     }
 
-    /// The socket whose view, `bpf_sock` or `bpf_tcp_sock`, begins at an address.
-    pub(crate) fn socket_at(&self, addr: u64) -> Option<SocketId> {
-        sockets::at(&self.machine.sockets, addr)
+    /// Whether a view of a socket, `bpf_sock` or `bpf_tcp_sock`, begins at an address: of the table, or of the model.
+    pub(crate) fn is_socket(&self, addr: u64) -> bool {
+        sockets::is_model(self, addr) || sockets::at(&self.machine.sockets, addr).is_some()
     }
 
     /// Gives back a resource that a program kept.
@@ -166,10 +166,27 @@ impl<'r> World<'r> {
         self.input.packet().ok_or(Errno::EINVAL)
     }
 
+    /// Shows the program the socket that it runs for as it is now.
+    pub(crate) fn show_sock(&mut self) {
+        if let Some(sock) = self.input.sock() {
+            Sockets::of(self.machine).model(sock);
+        }
+    }
+
+    /// The result of the operation that a program of a control group runs for.
+    pub(crate) fn retval(&self) -> i32 {
+        get32(&self.machine.context, self.layout.retval()).cast_signed()
+    }
+
+    /// Sets the result of the operation.
+    pub(crate) fn set_retval(&mut self, retval: i32) {
+        put32(&self.machine.context, self.layout.retval(), retval.cast_unsigned());
+    }
+
     /// Changes the packet's bounds; the context follows.
     pub(crate) fn change_packet<T>(&mut self, change: impl FnOnce(&mut Packet) -> T) -> Result<T, Errno> {
         let result = change(self.input.packet_mut().ok_or(Errno::EINVAL)?);
-        self.layout.refresh(&self.machine.context, &self.input);
+        self.layout.refresh(&self.machine.context, &mut self.input);
         Ok(result)
     }
 
@@ -182,7 +199,7 @@ impl<'r> World<'r> {
             return Err(Errno::EINVAL);
         };
         let result = change(packet, &self.machine.context);
-        self.layout.refresh(&self.machine.context, &self.input);
+        self.layout.refresh(&self.machine.context, &mut self.input);
         Ok(result)
     }
 

@@ -158,6 +158,22 @@ impl ObjectId {
     }
 }
 
+/// `BPF_PROG_ATTACH` and `BPF_PROG_DETACH`.
+#[repr(C)]
+pub(super) struct ProgAttach {
+    target_fd: u32,
+    program_fd: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+impl ProgAttach {
+    pub(super) fn new(target_fd: i32, program_fd: i32, attach_type: u32) -> Self {
+        let (target_fd, program_fd) = (target_fd.cast_unsigned(), program_fd.cast_unsigned());
+        ProgAttach { target_fd, program_fd, attach_type, flags: 0 }
+    }
+}
+
 /// `BPF_OBJ_GET_INFO_BY_FD`.
 #[repr(C)]
 pub(super) struct ObjectInfo {
@@ -196,6 +212,7 @@ const _: () = {
     assert!(size_of::<MapElem>() == 32);
     assert!(size_of::<ProgLoad>() == 152);
     assert!(size_of::<BtfLoad>() == 32);
+    assert!(size_of::<ProgAttach>() == 16);
     assert!(size_of::<ObjectId>() == 12);
     assert!(size_of::<ObjectInfo>() == 16);
     assert!(size_of::<BtfInfo>() == 32);

@@ -12,7 +12,7 @@ mod errno;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use attr::{BtfInfo, BtfLoad, MapElem, MapFreeze, ObjectId, ObjectInfo};
+use attr::{BtfInfo, BtfLoad, MapElem, MapFreeze, ObjectId, ObjectInfo, ProgAttach};
 pub(crate) use attr::{MapCreate, ProgLoad, TestRunAttr, object_name};
 pub use errno::Errno;
 
@@ -25,6 +25,8 @@ enum Command {
     MapDelete = 3,
     MapNextKey = 4,
     ProgLoad = 5,
+    ProgAttach = 8,
+    ProgDetach = 9,
     ProgTestRun = 10,
     ObjectInfo = 15,
     BtfLoad = 18,
@@ -260,6 +262,26 @@ pub(crate) fn test_run(
     attr.ctx_size_out = length(buffers.ctx_out.len())?;
     // SAFETY: every address was set above from a borrow held by `buffers`, with its length.
     unsafe { bpf(Command::ProgTestRun, attr) }.map(drop)
+}
+
+/// `BPF_PROG_ATTACH`.
+pub(crate) fn attach(target: BorrowedFd<'_>, program: BorrowedFd<'_>, attach_type: u32) -> Result<(), Errno> {
+    let mut attr = ProgAttach::new(target.as_raw_fd(), program.as_raw_fd(), attach_type);
+    // SAFETY: the attribute holds no address.
+    unsafe { bpf(Command::ProgAttach, &mut attr) }.map(drop)
+}
+
+/// `BPF_PROG_DETACH`.
+pub(crate) fn detach(target: BorrowedFd<'_>, program: BorrowedFd<'_>, attach_type: u32) -> Result<(), Errno> {
+    let mut attr = ProgAttach::new(target.as_raw_fd(), program.as_raw_fd(), attach_type);
+    // SAFETY: the attribute holds no address.
+    unsafe { bpf(Command::ProgDetach, &mut attr) }.map(drop)
+}
+
+/// The number of the calling thread.
+pub(crate) fn thread_id() -> i32 {
+    // SAFETY: takes nothing, changes nothing, cannot fail.
+    unsafe { libc::gettid() }
 }
 
 /// `unshare(CLONE_NEWNET)`: the calling thread moves to a new network namespace.

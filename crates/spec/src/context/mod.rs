@@ -33,6 +33,9 @@ pub struct Field {
     pub element: u32,
     /// The number of elements: 1, or the length of an array.
     pub count: u32,
+    /// How many bytes the kernel has for an element, if fewer. A load of that many or more gives all of them, wherever in
+    /// the element it begins; of what is stored the rest is lost.
+    pub stored: u32,
     /// What a load of a whole element gives.
     pub kind: FieldKind,
     /// The first release that has the field.
@@ -217,7 +220,16 @@ mod notation {
         count: u32,
         cells: &'static [Cell],
     ) -> Field {
-        Field { name, offset, element, count, kind: FieldKind::Scalar, since: Release::OLDEST, cells }
+        Field {
+            name,
+            offset,
+            element,
+            count,
+            stored: element,
+            kind: FieldKind::Scalar,
+            since: Release::OLDEST,
+            cells,
+        }
     }
 
     /// A pointer, of `element` bytes in the UAPI structure.
@@ -228,10 +240,15 @@ mod notation {
         kind: FieldKind,
         cells: &'static [Cell],
     ) -> Field {
-        Field { name, offset, element, count: 1, kind, since: Release::OLDEST, cells }
+        Field { name, offset, element, count: 1, stored: element, kind, since: Release::OLDEST, cells }
     }
 
     impl Field {
+        /// The kernel has only that many bytes for it.
+        pub(super) const fn stored(self, stored: u32) -> Field {
+            Field { stored, ..self }
+        }
+
         /// The field came with that release.
         pub(super) const fn since(self, since: Release) -> Field {
             Field { since, ..self }

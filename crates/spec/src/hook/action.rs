@@ -18,6 +18,18 @@ pub struct Action {
     pub fate: Fate,
 }
 
+impl Action {
+    /// What the system call of a control group's hook returns after its programs, given what they set by `bpf_set_retval`
+    /// (0 if nothing): an error (negative), or 0 for it to take place. An error counts even where the program allows.
+    pub fn result(self, retval: i32) -> i32 {
+        /// `-EPERM`, and the largest number of an error.
+        const EPERM: i32 = -1;
+        const MAX_ERRNO: i32 = 4095;
+        let denied = self.fate == Fate::Deny && !(-MAX_ERRNO..0).contains(&retval);
+        if denied { EPERM } else { retval }
+    }
+}
+
 impl fmt::Display for Action {
     /// The name, or else the number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

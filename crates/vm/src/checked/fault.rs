@@ -28,6 +28,8 @@ pub enum Target {
     Socket(SockKind),
     /// A structure of the kernel whose fields Belay does not have.
     Kernel(&'static str),
+    /// What a flow dissector found (`bpf_flow_keys`).
+    FlowKeys,
     /// The memory that a program without a hook was given.
     Memory,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for Target {
             Target::Record => f.write_str("a ring-buffer record"),
             Target::Socket(kind) => write!(f, "a `{}`", kind.name()),
             Target::Kernel(name) => write!(f, "a `struct {name}`"),
+            Target::FlowKeys => f.write_str("the flow keys"),
             Target::Memory => f.write_str("the memory"),
         }
     }

@@ -16,6 +16,7 @@ use super::shadow::Shadow;
 use crate::context::Form;
 use crate::engine::{FRAME_SIZE, MAX_FRAMES, Monitor, State, Then};
 use crate::helpers::{Body, Helper};
+use crate::input::FLOW_KEYS;
 use crate::op::{Constant, Invalid, Op};
 use crate::prepare;
 use crate::world::World;
@@ -122,6 +123,7 @@ impl Guard {
             What::Socket(kind) => Target::Socket(kind),
             What::Kernel(name) => Target::Kernel(name),
             What::Memory => Target::Memory,
+            What::FlowKeys => Target::FlowKeys,
         }
     }
 
@@ -188,7 +190,7 @@ impl Guard {
             return Err(self.fault_of(region, kind));
         }
         let writable = match region.what {
-            What::Stack(_) | What::Record | What::Memory | What::PacketMeta => true,
+            What::Stack(_) | What::Record | What::Memory | What::PacketMeta | What::FlowKeys => true,
             What::Value(map) => world.map(map).is_some_and(|(map, _)| map.programs_write()),
             What::Packet => world.layout.hook.is_some_and(belay_spec::Hook::packet_writable),
             // Stores to the context are judged by field.
@@ -293,21 +295,21 @@ impl Guard {
 
     /// What a field of the context is that holds this value.
     fn field_tag(&mut self, world: &World<'_>, kind: FieldKind, value: u64) -> Tag {
-        let Some(packet) = world.input.packet() else { return Tag::Number };
+        // Without such bytes the field holds 0, and what begins there has no length.
+        let (data, end) = world.input.data().unwrap_or((value, value));
         let id = match kind {
-            FieldKind::Packet => self.regions.packet(What::Packet, packet.data_addr(), packet.len() as u64),
+            FieldKind::Packet => self.regions.packet(What::Packet, data, end.saturating_sub(data)),
             FieldKind::PacketMeta => {
-                self.regions.packet(What::PacketMeta, packet.meta_addr(), packet.meta_len() as u64)
+                let len = world.input.packet().map_or(0, |packet| packet.meta_len() as u64);
+                self.regions.packet(What::PacketMeta, data.saturating_sub(len), len)
             }
-            FieldKind::PacketEnd => self.regions.packet(What::PacketEnd, packet.end_addr(), 0),
-            FieldKind::Socket { kind, .. } => match world.socket_at(value) {
-                Some(_) => self.regions.add(What::Socket(kind), value, view_size(kind), None),
-                None => return Tag::Null(self.pc),
-            },
-            FieldKind::Scalar
-            | FieldKind::FlowKeys
-            | FieldKind::TracepointBuffer
-            | FieldKind::Structure(_) => return Tag::Number,
+            FieldKind::PacketEnd => self.regions.packet(What::PacketEnd, end, 0),
+            FieldKind::Socket { kind, .. } if world.is_socket(value) => {
+                self.regions.add(What::Socket(kind), value, view_size(kind), None)
+            }
+            FieldKind::Socket { .. } => return Tag::Null(self.pc),
+            FieldKind::FlowKeys => self.regions.lasting(What::FlowKeys, value, FLOW_KEYS as u64),
+            FieldKind::Scalar | FieldKind::TracepointBuffer | FieldKind::Structure(_) => return Tag::Number,
         };
         Tag::Pointer(id)
     }

@@ -142,7 +142,7 @@ impl Checked {
     /// Runs it on what its hook has for it (a [`crate::Packet`], most often), which it may change.
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Report {
         let mut input = input.into();
-        self.code.layout.enter(&machine.context, &mut input);
+        self.code.layout.enter(machine, &mut input);
         let context = machine.context.addr();
         self.execute(machine, input, context, 0)
     }

@@ -53,6 +53,7 @@ pub(crate) enum What {
     Record,
     Socket(SockKind),
     Kernel(&'static str),
+    FlowKeys,
     Memory,
 }
 

@@ -5,7 +5,18 @@
 //! the fields, and a load of such a field becomes an 8-byte load from there ([`Layout::load`]). The kernel rewrites all
 //! context loads; Belay only these.
 
+mod device;
+pub(crate) mod flow;
+mod reuseport;
+pub(crate) mod sk_lookup;
+mod sk_msg;
 pub(crate) mod skb;
+mod sock;
+mod sock_addr;
+pub(crate) mod sock_ops;
+mod sockets;
+mod sockopt;
+mod sysctl;
 pub(crate) mod xdp;
 
 use belay_isa::Size;
@@ -13,10 +24,14 @@ use belay_object::Attach;
 use belay_spec::{Access, Context, FieldKind, Hook, Release};
 
 use crate::input::Input;
+use crate::machine::Machine;
 use crate::memory::Block;
+pub(crate) use sockets::{MODEL_SIZE, Sockets};
 
 /// Room for any context.
 pub(crate) const CONTEXT_SIZE: usize = 512;
+/// Where the result of a control group's operation stands in a context that has no field for it.
+const RETVAL: usize = CONTEXT_SIZE - 8;
 
 /// Which family of contexts a hook has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +40,26 @@ pub(crate) enum Form {
     Skb { link_layer: bool },
     /// `xdp_md`.
     Xdp,
+    /// `__sk_buff` with `bpf_flow_keys`.
+    Flow,
+    /// `bpf_sk_lookup`.
+    SkLookup,
+    /// `sk_reuseport_md`.
+    Reuseport,
+    /// `bpf_sock_addr`.
+    SockAddr,
+    /// `bpf_sock`.
+    Sock,
+    /// `bpf_sock_ops`.
+    SockOps,
+    /// `sk_msg_md`.
+    SkMsg,
+    /// `bpf_sysctl`.
+    Sysctl,
+    /// `bpf_sockopt`.
+    Sockopt,
+    /// `bpf_cgroup_dev_ctx`.
+    Device,
     /// Plain memory and its length, for programs of no hook.
     Raw,
 }
@@ -52,16 +87,7 @@ impl Layout {
     /// The layout of a program's context; none if its hook does not run yet.
     pub(crate) fn of(attach: &Attach) -> Option<Layout> {
         let Attach::Hook(hook) = attach else { return None };
-        let form = match hook.context.name {
-            "xdp_md" => Form::Xdp,
-            "__sk_buff" => match hook.name.split('/').next().unwrap_or_default() {
-                "sched_cls" | "sched_act" => Form::Skb { link_layer: true },
-                "cgroup_skb" | "sk_skb" | "socket_filter" => Form::Skb { link_layer: false },
-                "lwt_in" | "lwt_out" | "lwt_xmit" | "lwt_seg6local" => Form::Skb { link_layer: false },
-                _ => return None,
-            },
-            _ => return None,
-        };
+        let form = Form::of(hook)?;
         Some(Layout { hook: Some(hook), form })
     }
 
@@ -69,44 +95,73 @@ impl Layout {
     pub(crate) fn load(&self, release: Release, off: i32, size: Size) -> Option<Native> {
         let hook = self.hook?;
         let kind = hook.context_access(release, off, size.bytes(), Access::Read)?;
+        let plain = Native { off, size, kind };
         Some(match pointer_place(hook.context, off) {
-            Some(place) if is_pointer(kind) => Native { off: place, size: Size::DW, kind },
-            _ => Native { off, size, kind },
+            Some(place) if is_pointer(kind) => Native { off: place, size: Size::DW, ..plain },
+            _ => Native { off: self.whole(off, size).unwrap_or(off), ..plain },
         })
+    }
+
+    /// Where the field begins that a load gives all of, wherever in it the load itself begins: one for which the kernel has
+    /// no more bytes than are loaded.
+    fn whole(&self, off: i32, size: Size) -> Option<i32> {
+        let field = self.hook?.context.field_at(off)?;
+        let narrow = (field.stored..field.element).contains(&size.bytes());
+        narrow.then_some(field.offset)
     }
 
     /// The store to execute; none if the kernel refuses it.
     pub(crate) fn store(&self, release: Release, off: i32, size: Size, access: Access) -> Option<Native> {
         let kind = self.hook?.context_access(release, off, size.bytes(), access)?;
         // These fields have 16 bits in the kernel: the rest of what is stored is lost.
-        let halved = matches!(self.form, Form::Skb { .. }) && size == Size::W && skb::is_half(off);
+        let halved = size == Size::W && self.hook?.context.field_at(off)?.stored == 2;
         Some(Native { off, size: if halved { Size::H } else { size }, kind })
     }
 
     /// Before a run: readies the input for the hook, and writes the context.
-    pub(crate) fn enter(&self, block: &Block, input: &mut Input<'_>) {
+    pub(crate) fn enter(&self, machine: &Machine, input: &mut Input<'_>) {
+        let (block, sockets) = (&machine.context, Sockets::of(machine));
+        let _ = block.clear(0, block.len());
         match (self.form, input) {
             (Form::Skb { link_layer }, Input::Packet(packet)) => {
                 packet.enter(link_layer);
-                skb::fill(block, packet);
+                skb::fill(block, packet, sockets);
             }
             (Form::Xdp, Input::Packet(packet)) => {
                 packet.enter(true);
                 xdp::fill(block, packet);
             }
-            // An input of another family: there is nothing to be seen, and nothing to follow.
-            (Form::Skb { .. } | Form::Xdp | Form::Raw, _) => {
-                let _ = block.clear(0, block.len());
+            (form, input) => match form.seen(input) {
+                Some(seen) => seen.enter(block, sockets),
+                None => self.nothing(block, sockets),
+            },
+        }
+    }
+
+    /// Writes a context for an input of another family: there is nothing to be seen, and nothing to follow but sockets
+    /// of zeros and empty keys, which a program need not test for NULL.
+    fn nothing(&self, block: &Block, sockets: Sockets<'_>) {
+        let fields = self.hook.map_or(&[][..], |hook| hook.context.fields);
+        for field in fields {
+            let Ok(off) = usize::try_from(field.offset) else { continue };
+            match field.kind {
+                FieldKind::Socket { nullable: false, .. } => put64(block, off, sockets.nobody()),
+                FieldKind::FlowKeys => put64(block, off, flow::keys(block)),
+                _ => {}
             }
         }
     }
 
-    /// Writes what follows from the packet's bounds, after a helper moved them.
-    pub(crate) fn refresh(&self, block: &Block, input: &Input<'_>) {
+    /// Writes what follows from the bounds of packet or message, after a helper moved them.
+    pub(crate) fn refresh(&self, block: &Block, input: &mut Input<'_>) {
         match (self.form, input) {
             (Form::Skb { .. }, Input::Packet(packet)) => skb::refresh(block, packet),
             (Form::Xdp, Input::Packet(packet)) => xdp::refresh(block, packet),
-            (Form::Skb { .. } | Form::Xdp | Form::Raw, _) => {}
+            (form, input) => {
+                if let Some(seen) = form.seen(input) {
+                    seen.refresh(block);
+                }
+            }
         }
     }
 
@@ -114,9 +169,71 @@ impl Layout {
     pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>) {
         match (self.form, input) {
             (Form::Skb { .. }, Input::Packet(packet)) => skb::take_back(block, packet),
-            (Form::Skb { .. } | Form::Xdp | Form::Raw, _) => {}
+            (form, input) => {
+                if let Some(seen) = form.seen(input) {
+                    seen.leave(block);
+                }
+            }
         }
     }
+
+    /// Where the result of the operation stands that `bpf_get_retval` and `bpf_set_retval` are about.
+    pub(crate) fn retval(&self) -> usize {
+        if self.form == Form::Sockopt { sockopt::retval() } else { RETVAL }
+    }
+}
+
+impl Form {
+    /// The form of a hook's context; none if the hook does not run.
+    fn of(hook: &Hook) -> Option<Form> {
+        Some(match hook.context.name {
+            "xdp_md" => Form::Xdp,
+            "bpf_sk_lookup" => Form::SkLookup,
+            "sk_reuseport_md" => Form::Reuseport,
+            "bpf_sock_addr" => Form::SockAddr,
+            "bpf_sock" => Form::Sock,
+            "bpf_sock_ops" => Form::SockOps,
+            "sk_msg_md" => Form::SkMsg,
+            "bpf_sysctl" => Form::Sysctl,
+            "bpf_sockopt" => Form::Sockopt,
+            "bpf_cgroup_dev_ctx" => Form::Device,
+            "__sk_buff" => match hook.name.split('/').next().unwrap_or_default() {
+                "sched_cls" | "sched_act" => Form::Skb { link_layer: true },
+                "flow_dissector" => Form::Flow,
+                _ => Form::Skb { link_layer: false },
+            },
+            _ => return None,
+        })
+    }
+
+    /// The input as this form sees it; none if it is of another family. (Packets have two forms, and their own ways.)
+    fn seen<'i>(self, input: &'i mut Input<'_>) -> Option<&'i mut dyn Seen> {
+        Some(match (self, input) {
+            (Form::Flow, Input::FlowDissection(input)) => *input,
+            (Form::SkLookup, Input::SkLookup(input)) => *input,
+            (Form::Reuseport, Input::Reuseport(input)) => *input,
+            (Form::SockAddr, Input::SockAddr(input)) => *input,
+            (Form::Sock, Input::Sock(input)) => *input,
+            (Form::SockOps, Input::SockOps(input)) => *input,
+            (Form::SkMsg, Input::SkMsg(input)) => *input,
+            (Form::Sysctl, Input::Sysctl(input)) => *input,
+            (Form::Sockopt, Input::Sockopt(input)) => *input,
+            (Form::Device, Input::Device(input)) => *input,
+            _ => return None,
+        })
+    }
+}
+
+/// An input that one form of context shows.
+trait Seen {
+    /// Writes the context into a block of zeros.
+    fn enter(&mut self, block: &Block, sockets: Sockets<'_>);
+
+    /// Writes again what a helper may have moved.
+    fn refresh(&self, _: &Block) {}
+
+    /// Takes back what the program stored.
+    fn leave(&mut self, _: &Block) {}
 }
 
 /// Whether a field holds an address in its four bytes.
@@ -133,7 +250,7 @@ pub(crate) fn pointer_place(context: &Context, off: i32) -> Option<i32> {
 
 /// Offsets of a context's fields, by name, from the one description in `belay-spec`.
 macro_rules! fields {
-    ($name:ident of $context:literal in $hook:literal { $($field:ident),* ; $($pointer:ident),* $(,)? }) => {
+    ($name:ident of $context:literal in $hook:literal { $($field:ident),* $(,)? ; $($pointer:ident),* $(,)? }) => {
         struct $name { $($field: usize,)* $($pointer: usize,)* }
 
         impl $name {
@@ -143,8 +260,9 @@ macro_rules! fields {
                 static FIELDS: std::sync::LazyLock<$name> = std::sync::LazyLock::new(|| {
                     let context = belay_spec::Hook::by_name($hook).map(|hook| hook.context);
                     let place = |name: &str| {
-                        context.and_then(|c| c.field(name)).map_or(usize::MAX, |field| field.offset as usize)
+                        context.and_then(|c| c.field(name.trim_start_matches("r#"))).map_or(usize::MAX, |field| field.offset as usize)
                     };
+                    #[allow(unused_variables, reason = "most contexts have no narrow pointers")]
                     let pointer = |name: &str| {
                         context
                             .and_then(|c| $crate::context::pointer_place(c, c.field(name)?.offset))
@@ -176,6 +294,18 @@ pub(crate) fn put32(block: &Block, off: usize, value: u32) {
 /// Writes a 64-bit field.
 pub(crate) fn put64(block: &Block, off: usize, value: u64) {
     let _ = block.write(off, &value.to_le_bytes());
+}
+
+/// Writes bytes.
+pub(crate) fn put_bytes(block: &Block, off: usize, bytes: &[u8]) {
+    let _ = block.write(off, bytes);
+}
+
+/// Reads bytes.
+pub(crate) fn get_bytes<const N: usize>(block: &Block, off: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    let _ = block.read(off, &mut bytes);
+    bytes
 }
 
 /// Reads a 32-bit field.

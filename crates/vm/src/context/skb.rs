@@ -1,13 +1,16 @@
 //! `__sk_buff`: what tc, cgroup and socket programs see of a packet.
 
-use super::{fields, get32, get64, put32, put64};
+use belay_sockets::Socket;
+
+use super::{Sockets, fields, get32, get64, put_bytes, put32, put64};
 use crate::memory::Block;
 use crate::packet::Packet;
 
 fields! {
     Fields of "__sk_buff" in "sched_cls" {
         len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority, ingress_ifindex,
-        ifindex, tc_index, cb, hash, tc_classid, napi_id, tstamp, wire_len, gso_segs, gso_size, hwtstamp;
+        ifindex, tc_index, cb, hash, tc_classid, napi_id, tstamp, wire_len, gso_segs, gso_size, hwtstamp, family,
+        remote_ip4, local_ip4, remote_ip6, local_ip6, remote_port, local_port, sk;
         data, data_end, data_meta,
     }
 }
@@ -20,17 +23,9 @@ mod pkt_type {
     pub(super) const OTHERHOST: u32 = 3;
 }
 
-/// Whether a field has only 16 bits in the kernel, so that a store loses the upper half.
-pub(super) fn is_half(off: i32) -> bool {
-    let fields = Fields::get();
-    usize::try_from(off)
-        .is_ok_and(|off| [fields.tc_index, fields.tc_classid, fields.queue_mapping].contains(&off))
-}
-
-pub(super) fn fill(block: &Block, packet: &Packet) {
+pub(super) fn fill(block: &Block, packet: &Packet, sockets: Sockets<'_>) {
     let fields = Fields::get();
     let known = &packet.metadata;
-    let _ = block.clear(0, block.len());
     let header = packet.ethernet();
     put32(block, fields.pkt_type, pkt_type(&header, known.device_address));
     put32(block, fields.protocol, u32::from(protocol(&header)));
@@ -52,7 +47,36 @@ pub(super) fn fill(block: &Block, packet: &Packet) {
     put32(block, fields.wire_len, known.wire_len);
     put32(block, fields.gso_segs, known.gso_segs);
     put32(block, fields.gso_size, known.gso_size);
+    if let Some(id) = known.socket {
+        put64(block, fields.sk, sockets.address(id));
+        sockets.with(id, |socket| put_socket(block, socket));
+    }
     refresh(block, packet);
+}
+
+/// Writes the addresses of the packet's socket.
+fn put_socket(block: &Block, socket: &Socket) {
+    let fields = Fields::get();
+    let bytes = |off: usize, len: usize| socket.view().get(off..off + len).unwrap_or_default();
+    put_bytes(block, fields.family, bytes(view::FAMILY, 4));
+    put_bytes(block, fields.local_ip4, bytes(view::SRC_IP4, 4));
+    put_bytes(block, fields.local_ip6, bytes(view::SRC_IP6, 16));
+    put_bytes(block, fields.local_port, bytes(view::SRC_PORT, 4));
+    // The port is in the upper half here.
+    put_bytes(block, fields.remote_port + 2, bytes(view::DST_PORT, 2));
+    put_bytes(block, fields.remote_ip4, bytes(view::DST_IP4, 4));
+    put_bytes(block, fields.remote_ip6, bytes(view::DST_IP6, 16));
+}
+
+/// Offsets in `struct bpf_sock`.
+mod view {
+    pub(super) const FAMILY: usize = 4;
+    pub(super) const SRC_IP4: usize = 24;
+    pub(super) const SRC_IP6: usize = 28;
+    pub(super) const SRC_PORT: usize = 44;
+    pub(super) const DST_PORT: usize = 48;
+    pub(super) const DST_IP4: usize = 52;
+    pub(super) const DST_IP6: usize = 56;
 }
 
 pub(super) fn refresh(block: &Block, packet: &Packet) {

@@ -8,13 +8,16 @@
 //! One file a subject; [`TABLE`] is the only list. What is not in it does not run: preparation says so.
 
 mod checksum;
+mod control;
 pub(crate) mod dynptr;
 mod format;
 mod headers;
 pub(crate) mod lock;
 mod map;
+mod message;
 mod misc;
 mod number;
+mod options;
 mod packet;
 mod redirect;
 mod resize;
@@ -98,10 +101,17 @@ static TABLE: &[Helper] = &[
     plain(46, misc::zero),
     plain(47, packet::socket_uid),
     plain(48, packet::set_hash),
+    plain(49, options::set),
     plain(50, headers::adjust_room),
     plain(51, redirect::to_map),
     plain(52, sockmap::redirect_map),
     plain(54, resize::xdp_adjust_meta),
+    plain(57, options::get),
+    plain(59, options::set_cb_flags),
+    plain(61, message::apply_bytes),
+    plain(62, message::cork_bytes),
+    plain(63, message::pull_data),
+    plain(64, control::bind),
     plain(65, resize::xdp_adjust_tail),
     plain(68, packet::load_bytes_relative),
     plain(69, route::fib_lookup),
@@ -120,6 +130,10 @@ static TABLE: &[Helper] = &[
     plain(97, headers::ecn_set_ce),
     plain(98, sockets::listener),
     plain(99, sockets::skc_lookup_tcp),
+    plain(101, control::sysctl_name),
+    plain(102, control::sysctl_current),
+    plain(103, control::sysctl_new),
+    plain(104, control::sysctl_set),
     plain(105, number::signed),
     plain(106, number::unsigned),
     plain(107, storage::socket_get),
@@ -143,6 +157,8 @@ static TABLE: &[Helper] = &[
     plain(177, format::print_array),
     Helper { id: 181, body: Body::Loop },
     plain(182, misc::strncmp),
+    plain(186, control::get_retval),
+    plain(187, control::set_retval),
     plain(188, packet::xdp_len),
     plain(189, packet::xdp_load_bytes),
     plain(190, packet::xdp_store_bytes),

@@ -4,14 +4,15 @@
 //! `struct bpf_tcp_sock` lies behind them in the same object. So every pointer leads back to its socket by arithmetic on
 //! the table's slice alone.
 
-use belay_sockets::{LookupKind, Protocol, Query, Socket, SocketId, SocketTable, Tuple};
+use belay_sockets::{Family, LookupKind, Protocol, Query, Socket, SocketId, SocketTable, State, Tuple};
 
-use crate::context::Form;
-use crate::errno::Errno;
+use crate::context::{Form, sk_lookup};
+use crate::errno::{Errno, r0};
+use crate::input::{Input, Sock};
 use crate::world::{SocketLookup, World};
 
 /// The address of a socket. Its provenance is exposed, so that loads may find the way back.
-pub(super) fn address(socket: &Socket) -> u64 {
+pub(crate) fn address(socket: &Socket) -> u64 {
     std::ptr::from_ref(socket).expose_provenance() as u64
 }
 
@@ -24,6 +25,18 @@ pub(crate) fn at(table: &SocketTable, addr: u64) -> Option<SocketId> {
     let within = off % size_of::<Socket>();
     let socket = sockets.get(off / size_of::<Socket>())?;
     (within == Socket::VIEW_OFFSET || within == Socket::TCP_VIEW_OFFSET).then(|| socket.id())
+}
+
+/// Whether an address is that of the socket that the program runs for and that is in no table; at one of its views.
+pub(crate) fn is_model(world: &World<'_>, addr: u64) -> bool {
+    let model = world.machine.model.addr();
+    addr == model || addr == model + Socket::TCP_VIEW_OFFSET as u64
+}
+
+/// The socket that the program runs for, if an address is its.
+fn model<'w>(world: &'w World<'_>, addr: u64) -> Option<(&'w Sock, u64)> {
+    let sock = world.input.sock()?;
+    is_model(world, addr).then(|| (sock, world.machine.model.addr()))
 }
 
 /// Hands the socket at an address to a function.
@@ -63,7 +76,7 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
     let reader = world.machine.sockets.read();
     let argument = match world.layout.form {
         Form::Xdp => belay_sockets::NsidArg::xdp(netns),
-        Form::Skb { .. } | Form::Raw => belay_sockets::NsidArg::wide(netns),
+        _ => belay_sockets::NsidArg::wide(netns),
     };
     let current = world.machine.netns.or_else(|| reader.default_netns());
     let netns = current.and_then(|current| reader.resolve(current, argument));
@@ -98,11 +111,17 @@ pub(super) fn sk_release(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
 
 /// `bpf_sk_fullsock(sk)`
 pub(super) fn fullsock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    if let Some((_, addr)) = model(world, sk) {
+        return addr;
+    }
     with(world, sk, |socket| if socket.is_full() { address(socket) } else { 0 }).unwrap_or(0)
 }
 
 /// `bpf_tcp_sock(sk)`
 pub(super) fn tcp_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    if let Some((sock, addr)) = model(world, sk) {
+        return if sock.is_tcp() { addr + Socket::TCP_VIEW_OFFSET as u64 } else { 0 };
+    }
     with(
         world,
         sk,
@@ -115,11 +134,17 @@ pub(super) fn tcp_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
 
 /// `bpf_skc_to_tcp_sock(sk)`
 pub(super) fn to_tcp_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    if let Some((sock, addr)) = model(world, sk) {
+        return if sock.is_tcp() { addr } else { 0 };
+    }
     with(world, sk, |socket| if socket.is_tcp_full() { address(socket) } else { 0 }).unwrap_or(0)
 }
 
 /// `bpf_get_listener_sock(sk)`
 pub(super) fn listener(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    if let Some((sock, addr)) = model(world, sk) {
+        return if sock.state == State::Listen { addr } else { 0 };
+    }
     let Some(id) = at(&world.machine.sockets, sk) else { return 0 };
     let reader = world.machine.sockets.read();
     reader.socket(id).and_then(|socket| reader.listener_of(socket)).map_or(0, address)
@@ -127,9 +152,47 @@ pub(super) fn listener(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
 
 /// `bpf_sk_assign(ctx, sk, flags)`: recorded
 pub(super) fn assign(world: &mut World<'_>, [_, sk, flags, ..]: [u64; 5]) -> u64 {
+    if world.layout.form == Form::SkLookup {
+        return r0(select(world, sk, flags));
+    }
     if flags != 0 {
         return Errno::EINVAL.r0();
     }
     world.machine.trace.assigned = at(&world.machine.sockets, sk);
     0
+}
+
+/// `bpf_sk_assign` in `sk_lookup`: the lookup's answer, if the socket could be one
+fn select(world: &mut World<'_>, sk: u64, flags: u64) -> Result<(), Errno> {
+    /// `BPF_SK_LOOKUP_F_REPLACE`, `BPF_SK_LOOKUP_F_NO_REUSEPORT`
+    const REPLACE: u64 = 1;
+    const NO_REUSEPORT: u64 = 2;
+    if flags & !(REPLACE | NO_REUSEPORT) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let Input::SkLookup(lookup) = &mut world.input else { return Err(Errno::EINVAL) };
+    let table = &world.machine.sockets;
+    let id = if sk == 0 { None } else { Some(at(table, sk).ok_or(Errno::ESOCKTNOSUPPORT)?) };
+    if let Some(socket) = id.and_then(|id| table.read().socket(id).map(Socket::info).cloned()) {
+        let waits = match socket.protocol {
+            Protocol::Tcp => socket.state == State::Listen,
+            Protocol::Udp => socket.state == State::Close,
+        };
+        if !waits {
+            return Err(Errno::ESOCKTNOSUPPORT);
+        }
+        if socket.protocol != lookup.protocol {
+            return Err(Errno::EPROTOTYPE);
+        }
+        let wanted = if lookup.local.is_ipv4() { Family::V4 } else { Family::V6 };
+        if socket.family() != wanted && (socket.family() == Family::V4 || socket.v6only) {
+            return Err(Errno::EAFNOSUPPORT);
+        }
+    }
+    if sk_lookup::selected(&world.machine.context) != 0 && flags & REPLACE == 0 {
+        return Err(Errno::EEXIST);
+    }
+    (lookup.selected, lookup.no_reuseport) = (id, flags & NO_REUSEPORT != 0);
+    sk_lookup::select(&world.machine.context, sk);
+    Ok(())
 }

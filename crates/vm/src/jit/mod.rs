@@ -113,7 +113,7 @@ impl Compiled {
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Outcome {
         let (layout, mut input) = (&self.code.layout, input.into());
         machine.begin();
-        layout.enter(&machine.context, &mut input);
+        layout.enter(machine, &mut input);
         let context = machine.context.addr();
         let mut world = World {
             mem: self.memory,

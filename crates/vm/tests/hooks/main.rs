@@ -1,0 +1,14 @@
+//! Hooks besides packets: each program sees of its context what it sees in the kernel, and what it changes or returns has the
+//! same effect.
+//!
+//! What the kernel test-runs (`sk_lookup`, `flow_dissector`) is compared that way. The other programs are attached to a
+//! control group, a socket map or a socket of our own, in a namespace of our own, and watch real system calls there.
+
+mod address;
+mod control;
+mod dissect;
+mod judge;
+mod lookup;
+mod mismatch;
+mod packets;
+mod socket;
