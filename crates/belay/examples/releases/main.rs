@@ -19,7 +19,7 @@ mod generate;
 mod markdown;
 #[path = "../../tests/differential/near.rs"]
 mod near;
-#[path = "../../tests/differential/random.rs"]
+#[path = "../../tests/fuzzing/random.rs"]
 mod random;
 #[path = "../../tests/differential/resource.rs"]
 mod resource;

@@ -9,6 +9,7 @@ use belay_verifier::{Options, Verdict, verify};
 
 use crate::generate::{HOOKS, MAPS};
 use crate::runs::{self, Runs};
+use crate::shrink;
 
 /// Belay must be done by then with any program, on a machine that does other things, too.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -80,26 +81,11 @@ impl Judges {
     /// Takes lines away as long as the two still differ the same way.
     pub(crate) fn shrink(&self, text: &str) -> String {
         let false_accept = self.opinions(text, Runs::Clean).is_some_and(|o| o.is_false_accept());
-        let mut lines: Vec<&str> = text.lines().collect();
-        let mut again = true;
-        while again {
-            again = false;
-            for at in (0..lines.len()).rev() {
-                if !lines[at].starts_with("    ") {
-                    continue;
-                }
-                let mut fewer = lines.clone();
-                fewer.remove(at);
-                let still = self
-                    .opinions(&fewer.join("\n"), Runs::Clean)
-                    .is_some_and(|o| o.differ() && o.is_false_accept() == false_accept);
-                if still {
-                    lines = fewer;
-                    again = true;
-                }
-            }
-        }
-        lines.join("\n")
+        let is_instruction = |line: &str| line.starts_with("    ");
+        shrink::fewer_lines(text, is_instruction, |fewer| {
+            self.opinions(fewer, Runs::Clean)
+                .is_some_and(|o| o.differ() && o.is_false_accept() == false_accept)
+        })
     }
 }
 

@@ -6,22 +6,26 @@
 //! golden test, with the kernel's verdict as what is expected, into `BELAY_FOUND` (default: the build's own temporary
 //! directory): moved into `tests/programs` it stays found.
 
+#[path = "../fuzzing/campaign.rs"]
+mod campaign;
 mod flow;
 mod generate;
 mod judges;
 mod near;
+#[path = "../fuzzing/random.rs"]
 mod random;
 mod resource;
 mod runs;
+#[path = "../fuzzing/shrink.rs"]
+mod shrink;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use belay_linux::Kernel;
 
+use campaign::{Seeds, setting};
 use judges::{Judges, Opinions};
 use random::Random;
 use runs::Runs;
@@ -127,20 +131,12 @@ fn note(number: u64, text: &str, opinions: &Opinions, judges: &Judges, tally: &m
 
 /// Writes a difference down as a golden test; where.
 fn keep(number: u64, count: u64, text: &str, kernel: &str) -> String {
-    let directory = std::env::var_os("BELAY_FOUND")
-        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("differential"), PathBuf::from);
-    let path = directory.join(format!("seed-{number}-{count}.s"));
     let head = match kernel.split_once(": ") {
         Some((verdict, words)) => format!("# expect: {verdict}\n# linux 6.18: {words}\n"),
         None => format!("# expect: {kernel}\n"),
     };
-    let written = std::fs::create_dir_all(&directory)
-        .and_then(|()| std::fs::write(&path, format!("{head}# Found by the differential test.\n\n{text}\n")));
-    written.map_or_else(|e| format!("not kept: {e}"), |()| path.display().to_string())
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    let golden = format!("{head}# Found by the differential test.\n\n{text}\n");
+    campaign::keep("differential", &format!("seed-{number}-{count}.s"), &golden)
 }
 
 #[test]
@@ -150,26 +146,17 @@ fn belay_and_the_kernel_never_differ() {
     }
     let (programs, seed) = (setting("BELAY_PROGRAMS", 3000), setting("BELAY_SEED", 1));
     let judges = Judges::new();
-    let next = AtomicU64::new(seed);
+    let seeds = Seeds::new(seed, programs);
     let started = Instant::now();
-    let work = || {
+    let mut tally = Tally::default();
+    let worked = campaign::on_all_processors(|_| {
         let mut tally = Tally::default();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= seed + programs {
-                return tally;
-            }
+        while let Some(number) = seeds.take() {
             judge(number, &judges, &mut tally);
         }
-    };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut tally = Tally::default();
-    std::thread::scope(|scope| {
-        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        for worker in running {
-            tally.add(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
+        tally
     });
+    worked.into_iter().for_each(|part| tally.add(part));
     let Tally { accepted, rejected, unsupported, false_accepts, false_rejects, troubles, .. } = tally;
     let asked = accepted + rejected + unsupported;
     let seconds = started.elapsed().as_secs_f64();

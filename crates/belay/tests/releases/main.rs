@@ -14,7 +14,7 @@ mod flow;
 mod generate;
 #[path = "../differential/near.rs"]
 mod near;
-#[path = "../differential/random.rs"]
+#[path = "../fuzzing/random.rs"]
 mod random;
 #[path = "../differential/resource.rs"]
 mod resource;

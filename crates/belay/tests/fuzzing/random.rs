@@ -8,7 +8,8 @@ impl Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    /// 64 random bits.
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -17,7 +18,7 @@ impl Random {
 
     /// A number below `limit`.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
-        ((self.next() >> 33) as usize) % limit.max(1)
+        ((self.bits() >> 33) as usize) % limit.max(1)
     }
 
     /// True in one of `n` cases.
@@ -35,7 +36,7 @@ impl Random {
         match self.below(6) {
             0 => self.of(&[0, 1, -1, 2, 7, 8, 15, 16, 63, 64]),
             1 => self.of(&[i32::MAX, i32::MIN, 0x7fff, 0x8000, 0xff, 0x100, -8, -4096, 1 << 29]),
-            2 => self.next() as i32,
+            2 => self.bits() as i32,
             _ => self.below(64) as i32,
         }
     }
