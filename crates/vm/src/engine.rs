@@ -18,7 +18,10 @@ pub(crate) const MAX_FRAMES: usize = 8;
 /// Iterations that the `may_goto`s of one frame allow, and a `bpf_loop` (`BPF_MAX_LOOPS`).
 pub(crate) const MAX_LOOPS: u32 = 8 << 20;
 
-const E2BIG: i64 = -7;
+/// What `bpf_loop` returns for more rounds: Linux writes the loop into the program (where flags are known to be 0), and
+/// there sets the 32 bits of `-E2BIG`.
+pub(crate) const TOO_MANY_ROUNDS: u64 = 0xffff_fff9;
+
 const EINVAL: i64 = -22;
 
 /// What happens when a frame's function returns.
@@ -315,7 +318,7 @@ fn call<'r, M: Monitor>(
             if flags != 0 {
                 EINVAL as u64
             } else if total > MAX_LOOPS {
-                E2BIG as u64
+                TOO_MANY_ROUNDS
             } else {
                 let then = Then::Loop { callback: callback as u32, context, done: 0, total };
                 return repeat(monitor, state, world, then, Some(next));

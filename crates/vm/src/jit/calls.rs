@@ -10,7 +10,7 @@ use cranelift_module::Module;
 use super::compile::{Function, signature};
 use super::runtime::{self, Native, visited};
 use super::translate::{Translator, memory};
-use crate::engine::MAX_LOOPS;
+use crate::engine::{MAX_LOOPS, TOO_MANY_ROUNDS};
 use crate::errno::Errno;
 use crate::helpers::{Body, Helper};
 use crate::maps::Map;
@@ -175,10 +175,10 @@ impl Translator<'_, '_> {
         let [times, callback, context, flags, _] = self.args();
         let after = self.builder.create_block();
         let r0 = self.builder.append_block_param(after, types::I64);
-        self.refuse_if(IntCC::NotEqual, flags, 0, Errno::EINVAL, after);
+        self.refuse_if(IntCC::NotEqual, flags, 0, Errno::EINVAL.r0(), after);
         let times = self.builder.ins().ireduce(types::I32, times);
         let times = self.builder.ins().uextend(types::I64, times);
-        self.refuse_if(IntCC::UnsignedGreaterThan, times, i64::from(MAX_LOOPS), Errno::E2BIG, after);
+        self.refuse_if(IntCC::UnsignedGreaterThan, times, i64::from(MAX_LOOPS), TOO_MANY_ROUNDS, after);
 
         let (head, body) = (self.builder.create_block(), self.builder.create_block());
         let done = self.builder.append_block_param(head, types::I64);
@@ -200,7 +200,7 @@ impl Translator<'_, '_> {
         let [map, callback, context, flags, _] = self.args();
         let after = self.builder.create_block();
         let r0 = self.builder.append_block_param(after, types::I64);
-        self.refuse_if(IntCC::NotEqual, flags, 0, Errno::EINVAL, after);
+        self.refuse_if(IntCC::NotEqual, flags, 0, Errno::EINVAL.r0(), after);
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, visited::SIZE, 3);
         let slot = self.builder.create_sized_stack_slot(slot);
         let out = self.builder.ins().stack_addr(types::I64, slot, 0);
@@ -225,10 +225,10 @@ impl Translator<'_, '_> {
     }
 
     /// Goes to `after` with an error if a value compares so; goes on in a new block if not.
-    fn refuse_if(&mut self, condition: IntCC, value: Value, with: i64, error: Errno, after: Block) {
+    fn refuse_if(&mut self, condition: IntCC, value: Value, with: i64, r0: u64, after: Block) {
         let go_on = self.builder.create_block();
         let refused = self.builder.ins().icmp_imm_s(condition, value, with);
-        let result = self.number(error.r0() as i64);
+        let result = self.number(r0 as i64);
         self.builder.ins().brif(refused, after, &[BlockArg::Value(result)], go_on, &[]);
         self.builder.switch_to_block(go_on);
     }
