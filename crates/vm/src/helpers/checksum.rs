@@ -22,6 +22,12 @@ fn add(a: u32, b: u32) -> u32 {
     sum + u32::from(carry)
 }
 
+/// Ones' complement sum of two 16-bit numbers.
+fn add16(a: u16, b: u16) -> u16 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum + u16::from(carry)
+}
+
 /// Folds a 32-bit sum to 16 bits.
 fn fold16(sum: u32) -> u16 {
     let sum = (sum & 0xffff) + (sum >> 16);
@@ -38,15 +44,22 @@ fn place(world: &World<'_>, offset: u64) -> Result<u64, Errno> {
 }
 
 /// The checksum after a change, by the helpers' convention for `from`, `to` and the field's size.
+///
+/// Zero and its ones' complement mean the same in such sums, but are different bytes: which of the two comes out depends
+/// on the width at which the checksum is complemented.
 fn replaced(sum: u16, from: u64, to: u64, size: u64) -> Result<u16, Errno> {
-    let unfolded = u32::from(!sum);
+    let unfolded = !u32::from(sum);
     Ok(match size {
         0 if from != 0 => return Err(Errno::EINVAL),
         0 => !fold16(add(to as u32, unfolded)),
-        2 => !fold16(add(add(unfolded, u32::from(!(from as u16))), u32::from(to as u16))),
-        4 => !fold16(add(add(unfolded, !(from as u32)), to as u32)),
+        2 | 4 => !fold16(add(add(unfolded, !(from as u32)), to as u32)),
         _ => return Err(Errno::EINVAL),
     })
+}
+
+/// The same for 16 bits in an IP header: all in 16 bits.
+fn replaced16(sum: u16, from: u16, to: u16) -> u16 {
+    !add16(add16(!sum, !from), to)
 }
 
 /// `bpf_l3_csum_replace(ctx, offset, from, to, flags)`
@@ -57,7 +70,11 @@ pub(super) fn l3_replace(world: &mut World<'_>, [_, offset, from, to, flags]: [u
     let change = || {
         let addr = place(world, offset)?;
         let sum = world.mem.load(addr, Size::H) as u16;
-        world.mem.store(addr, Size::H, replaced(sum, from, to, flags)?.into());
+        let new = match flags {
+            2 => replaced16(sum, from as u16, to as u16),
+            size => replaced(sum, from, to, size)?,
+        };
+        world.mem.store(addr, Size::H, new.into());
         Ok(())
     };
     crate::errno::r0(change())
@@ -74,7 +91,11 @@ pub(super) fn l4_replace(world: &mut World<'_>, [_, offset, from, to, flags]: [u
         if flags & MARK_MANGLED_0 != 0 && flags & MARK_ENFORCE == 0 && sum == 0 {
             return Ok(());
         }
-        let new = match replaced(sum, from, to, flags & FIELD_SIZE)? {
+        let (from, to, size) = match flags & FIELD_SIZE {
+            2 => (from & 0xffff, to & 0xffff, 2),
+            size => (from, to, size),
+        };
+        let new = match replaced(sum, from, to, size)? {
             0 if flags & MARK_MANGLED_0 != 0 => 0xffff,
             new => new,
         };
@@ -99,8 +120,11 @@ fn sum(world: &World<'_>, addr: u64, size: u64, start: u32) -> u32 {
 pub(super) fn diff(world: &mut World<'_>, [from, from_size, to, to_size, seed]: [u64; 5]) -> u64 {
     let size_of = |memory: u64, size: u64| if memory == 0 { 0 } else { u64::from(size as u32) };
     let (from_size, to_size, seed) = (size_of(from, from_size), size_of(to, to_size), seed as u32);
-    let removed = if from_size > 0 { !sum(world, from, from_size, 0) } else { 0 };
-    let total = add(sum(world, to, to_size, seed), removed);
+    let total = match (from_size, to_size) {
+        (0, _) => sum(world, to, to_size, seed),
+        (_, 0) => !sum(world, from, from_size, !seed),
+        _ => add(sum(world, to, to_size, seed), !sum(world, from, from_size, 0)),
+    };
     u64::from(fold16(total))
 }
 
