@@ -117,6 +117,8 @@ pub struct Packet {
     transport: Option<usize>,
     /// Whether a program has put headers around it (`skb->encapsulation`).
     encapsulated: bool,
+    /// How long the link header is, once a helper has measured it (`skb->mac_len`).
+    link_len: Option<u16>,
     /// Metadata bytes before `data`.
     meta: usize,
     /// What the kernel knows of it.
@@ -143,6 +145,7 @@ impl Packet {
             end: HEADROOM,
             transport: None,
             encapsulated: false,
+            link_len: None,
             meta: 0,
             metadata: Metadata::default(),
         };
@@ -167,7 +170,7 @@ impl Packet {
         }
         (self.mac, self.data, self.end, self.meta) = (HEADROOM, HEADROOM, HEADROOM + frame.len(), 0);
         self.network = self.data + ETHERNET;
-        (self.transport, self.encapsulated) = (None, false);
+        (self.transport, self.encapsulated, self.link_len) = (None, false, None);
         // Room for the frame was made above.
         let _ = self.buffer.write(HEADROOM, frame);
         Ok(())
@@ -399,6 +402,16 @@ impl Packet {
     pub(crate) fn extent(&self, addr: u64) -> usize {
         let start = self.buffer.addr() + self.mac as u64;
         if (start..self.end_addr()).contains(&addr) { (self.end_addr() - addr) as usize } else { 0 }
+    }
+
+    /// How long the link header was when a helper measured it last.
+    pub(crate) fn link_len(&self) -> Option<u16> {
+        self.link_len
+    }
+
+    /// Measures the link header: up to the network header, wherever that is, in 16 bits as the kernel.
+    pub(crate) fn measure_link(&mut self) {
+        self.link_len = Some(self.network.wrapping_sub(self.mac) as u16);
     }
 
     /// Copies bytes from `off` behind `data`; false, and nothing copied, if they are not all in the packet.

@@ -47,6 +47,7 @@ pub(super) fn vlan_push(world: &mut World<'_>, [_, proto, tci, ..]: [u64; 5]) ->
             skb::set_network_protocol(context, inner);
         }
         skb::set_vlan(context, Some((proto, tci as u16)));
+        packet.measure_link();
         Ok(())
     })
 }
@@ -82,6 +83,7 @@ fn take_tag(packet: &mut Packet, context: &Block) -> Result<u16, Errno> {
     if packet.network_off() < ETHERNET as i64 {
         packet.set_network(ETHERNET);
     }
+    packet.measure_link();
     let proto = match proto {
         0x600.. => proto,
         _ if after == [0xff; 2] => ETH_P_802_3,
@@ -345,21 +347,30 @@ pub(super) fn ecn_set_ce(world: &mut World<'_>, _: [u64; 5]) -> u64 {
     u64::from(marked.unwrap_or(false))
 }
 
-/// The protocol behind every VLAN tag. The kernel looks for tags behind an Ethernet header at `data`, also in programs whose
-/// `data` is the network header.
+/// The protocol behind every VLAN tag. The kernel looks for the first one at the end of the link header, or where it was not
+/// measured behind an Ethernet header: at `data`, also in programs whose `data` is the network header.
 fn inner_protocol(packet: &Packet, context: &Block) -> u16 {
     /// `VLAN_MAX_DEPTH`
-    const DEEPEST: i64 = 8;
+    const DEEPEST: usize = 8;
     let mut protocol = skb::network_protocol(context);
-    for depth in 0..DEEPEST {
-        let mut tag = [0; 2];
+    let first = match packet.link_len() {
+        None | Some(0) => ETHERNET,
+        Some(len) => match usize::from(len).checked_sub(VLAN) {
+            Some(before) => before,
+            None if is_vlan(protocol) => return 0,
+            None => return protocol,
+        },
+    };
+    for at in (first..).step_by(VLAN).take(DEEPEST) {
+        let mut tag = [0; VLAN];
         if !is_vlan(protocol) {
             return protocol;
         }
-        if !packet.peek(ETHERNET as i64 + depth * VLAN as i64 + 2, &mut tag) {
+        if !packet.peek(at as i64, &mut tag) {
             return 0;
         }
-        protocol = u16::from_be_bytes(tag);
+        let [.., high, low] = tag;
+        protocol = u16::from_be_bytes([high, low]);
     }
     0
 }

@@ -48,6 +48,7 @@ pub(super) fn change_head(world: &mut World<'_>, [_, len, flags, ..]: [u64; 5]) 
             return Err(Errno::ENOMEM);
         }
         packet.clear_head(len);
+        packet.measure_link();
         Ok(())
     })
 }
