@@ -1,0 +1,108 @@
+//! One case everywhere.
+
+use std::fmt;
+
+use crate::case::{Case, Input, Outcome};
+use crate::kernel;
+use crate::ours::{self, Judged, Processor, RUNNERS, Ran, judge};
+use crate::shrink;
+
+/// What differs.
+#[derive(Clone)]
+pub(crate) struct Finding {
+    /// Where: a runner, or `verdict`.
+    pub(crate) runner: &'static str,
+    /// What, such as `packet`; it stays the same while the case is shrunk.
+    pub(crate) what: String,
+    pub(crate) how: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}: {}", self.runner, self.what, self.how)
+    }
+}
+
+/// What came of comparing.
+pub(crate) enum Compared {
+    Same {
+        runs: u64,
+    },
+    /// By both.
+    Rejected(String),
+    Unsupported(String),
+    Different(Finding),
+}
+
+pub(crate) fn compare(case: &Case, processor: Processor) -> Compared {
+    let different = |runner: &'static str, what: &str, how: String| {
+        Compared::Different(Finding { runner, what: what.to_owned(), how })
+    };
+    let Some(object) = case.object() else { return different("text", "text", "it is no program".to_owned()) };
+    let loaded = kernel::load(&object);
+    let proofs = match (judge(&object), &loaded) {
+        (Judged::Unsupported(what), _) => return Compared::Unsupported(what),
+        (Judged::Rejected(why), Ok(_)) => return different("verdict", "false reject", why),
+        (Judged::Rejected(_), Err(why)) => return Compared::Rejected(why.clone()),
+        (Judged::Accepted(_), Err(why)) => return different("verdict", "false accept", why.clone()),
+        (Judged::Accepted(proofs), Ok(_)) => proofs,
+    };
+    let kernel = match loaded.and_then(|loaded| kernel::run(case, &loaded)) {
+        Ok(outcome) => outcome,
+        Err(why) => return different("kernel", "run", why),
+    };
+    // The checked interpreter first: what it has nothing to say against means the same everywhere.
+    for (name, run) in RUNNERS {
+        match run(case, &proofs, processor) {
+            Ran::Unsupported(what) => return Compared::Unsupported(what),
+            Ran::Trouble(how) => return different(name, "trouble", how),
+            Ran::Through(outcome) => {
+                if let Some((what, how)) = outcome.difference(&kernel) {
+                    return different(name, &what, how);
+                }
+            }
+        }
+    }
+    Compared::Same { runs: case.inputs.len() as u64 }
+}
+
+/// What the kernel makes of a case.
+pub(crate) fn in_kernel(case: &Case) -> Result<Outcome, String> {
+    let object = case.object().ok_or("it is no program")?;
+    kernel::run(case, &kernel::load(&object)?)
+}
+
+/// The smallest case in which the same runner still differs, and how.
+pub(crate) fn shrink(case: &Case, finding: &Finding, processor: Processor) -> (Case, Finding) {
+    // A shorter program may use a pointer as a number, which is another one each time.
+    let stable = |case: &Case| match case.object().map(|object| judge(&object)) {
+        Some(Judged::Accepted(proofs)) => ours::is_stable(case, &proofs, processor),
+        _ => true,
+    };
+    let still = |case: &Case| match compare(case, processor) {
+        Compared::Different(_) if !stable(case) => None,
+        Compared::Different(found) if (found.runner, &found.what) == (finding.runner, &finding.what) => {
+            Some(found)
+        }
+        _ => None,
+    };
+    let mut small = case.clone();
+    let alone = |input: &Input| Case { inputs: vec![input.clone()], ..case.clone() };
+    if let Some(one) = case.inputs.iter().map(alone).find(|one| still(one).is_some()) {
+        small = one;
+    }
+    small.text = shrink::fewer_lines(
+        &small.text,
+        |_| true,
+        |text| still(&Case { text: text.to_owned(), ..small.clone() }).is_some(),
+    );
+    for unused in [Vec::new(), small.fills.clone()] {
+        let emptier = Case { fills: unused, ..small.clone() };
+        if still(&emptier).is_some() {
+            small = emptier;
+            break;
+        }
+    }
+    let found = still(&small).unwrap_or_else(|| finding.clone());
+    (small, found)
+}
