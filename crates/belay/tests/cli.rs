@@ -203,6 +203,96 @@ fn disasm_shows_the_machine_code_of_what_verifies() {
 }
 
 #[test]
+fn maps_are_dumped_and_filled_again() {
+    let dir = std::env::temp_dir().join(format!("belay-dump-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let program = dir.join("count.s");
+    // Counts packets, and puts the count out by a ring buffer and as an event, with four bytes of the packet.
+    let text = "\
+.license GPL
+.map counts kind=hash key=4 value=8 entries=4
+.map ring kind=ringbuf entries=4096
+.map events kind=perf_event_array key=4 value=4 entries=1
+.map last kind=queue value=4 entries=2
+.map filter kind=bloom_filter value=4 entries=2
+.hook sched_cls
+.prog count
+r6 = r1
+*(u32 *)(r10 - 4) = 7
+r1 = counts ll
+r2 = r10
+r2 += -4
+call bpf_map_lookup_elem
+r7 = 1
+if r0 == 0 goto first
+r7 = *(u64 *)(r0 + 0)
+r7 += 1
+first: *(u64 *)(r10 - 16) = r7
+r1 = counts ll
+r2 = r10
+r2 += -4
+r3 = r10
+r3 += -16
+r4 = 0
+call bpf_map_update_elem
+r1 = ring ll
+r2 = r10
+r2 += -16
+r3 = 2
+r4 = 0
+call bpf_ringbuf_output
+r1 = r6
+r2 = events ll
+r3 = 0x4ffffffff ll
+r4 = r10
+r4 += -16
+r5 = 2
+call bpf_perf_event_output
+r8 = r0
+r1 = last ll
+r2 = r10
+r2 += -16
+r3 = 2
+call bpf_map_push_elem
+r0 = r8
+exit
+";
+    std::fs::write(&program, text).expect("writable");
+    let saved = dir.join("counts.toml");
+    let (program, saved) = (program.to_str().expect("UTF-8"), saved.to_str().expect("UTF-8"));
+    let run = |more: &[&str]| {
+        let output = belay(&[&["run", program, "--packets", PACKETS], more].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        stdout(&output).to_owned()
+    };
+    let save = format!("counts={saved}");
+    let maps = ["--dump-map", "ring", "--dump-map", "events", "--dump-map", "last", "--dump-map"];
+    let text = run(&[&maps[..], &["counts", "--dump-map", &save, "-q"]].concat());
+    let counts = std::fs::read_to_string(saved).expect("it was written");
+    let packets = counts.trim_end().rsplit(' ').next().expect("a count").parse::<u64>().expect("a number");
+    assert!(packets > 3);
+    assert_eq!(counts, format!("[[entry]]\nkey = 7\nvalue = {packets}\n"));
+    assert!(text.ends_with(&format!("\n# map counts\n{counts}")), "{text}");
+    assert!(text.contains("\n# map ring\nrecords = [\"hex:0100\", \"hex:0200\","), "{text}");
+    assert!(text.contains(&format!("\n# map last\nvalues = [{}, {packets}]\n", packets - 1)), "{text}");
+
+    // Filled from the first run's dump, the second goes on counting.
+    let json = run(&["--map", &save, "--dump-map", "counts", "--dump-map", "events", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["maps"]["counts"]["entry"][0], serde_json::json!({ "key": 7, "value": 2 * packets }));
+    let events = json["maps"]["events"]["records"].as_array().expect("records");
+    assert_eq!(events.len() as u64, packets);
+    assert_eq!(events[0].as_str().expect("text").len(), "hex:".len() + 2 * (2 + 4));
+
+    for (asked, why) in [("none", "the object has no map `none`"), ("filter", "is a Bloom filter")] {
+        let output = belay(&["run", program, "--packets", PACKETS, "--dump-map", asked]);
+        assert_eq!(code(&output), 2);
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    std::fs::remove_dir_all(&dir).expect("removable");
+}
+
+#[test]
 fn disasm_names_helpers_and_shows_the_source() {
     let output = belay(&["disasm", GOOD]);
     assert_eq!(code(&output), 0);

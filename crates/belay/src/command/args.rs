@@ -81,6 +81,9 @@ pub(crate) struct RunArgs {
     /// Fill a map from a TOML file (docs/maps.md); may be given several times
     #[arg(long = "map", value_name = "NAME=FILE")]
     pub(crate) maps: Vec<String>,
+    /// Print a map after the last packet, or write it to a file, in the form that `--map` reads; may be given several times
+    #[arg(long = "dump-map", value_name = "NAME[=FILE]")]
+    pub(crate) dumps: Vec<String>,
     /// Do not verify: run in the checked interpreter, and report faults and leaks
     #[arg(long)]
     pub(crate) unverified: bool,

@@ -1,8 +1,9 @@
 //! Redirects: recorded, since there are no devices to send to.
 
+use belay_spec::MapKind;
+
 use crate::context::Form;
 use crate::errno::Errno;
-use crate::maps::{Map, Side};
 use crate::world::{Redirect, World};
 
 /// `BPF_F_INGRESS`
@@ -58,22 +59,20 @@ pub(super) fn clone(world: &mut World<'_>, [_, ifindex, flags, ..]: [u64; 5]) ->
 pub(super) fn to_map(world: &mut World<'_>, [map, key, flags, ..]: [u64; 5]) -> u64 {
     /// Results that may stand in the flags.
     const RESULT: u64 = 3;
-    /// `BPF_F_BROADCAST`, `BPF_F_EXCLUDE_INGRESS`.
+    /// `BPF_F_BROADCAST`, `BPF_F_EXCLUDE_INGRESS`: to all devices of a map.
     const BROADCAST: u64 = 1 << 3;
     const EXCLUDE_INGRESS: u64 = 1 << 4;
-    let Some((map, _)) = world.map(map) else { return XDP_ABORTED };
-    if flags & !(RESULT | BROADCAST | EXCLUDE_INGRESS) != 0 {
+    let Some((map, side)) = world.map(map) else { return XDP_ABORTED };
+    let devices = matches!(map.def().kind, MapKind::DEVMAP | MapKind::DEVMAP_HASH);
+    let known = if devices { RESULT | BROADCAST | EXCLUDE_INGRESS } else { RESULT };
+    if flags & !known != 0 {
         return XDP_ABORTED;
     }
-    if flags & BROADCAST == 0 && !has(map, key as u32) {
+    let there = map.storage().lookup(&(key as u32).to_le_bytes(), side).is_some();
+    if flags & BROADCAST == 0 && !there {
         return flags & RESULT;
     }
     world.machine.trace.redirect =
         Some(Redirect::Map { map: map.name().to_owned(), index: u64::from(key as u32), flags });
     XDP_REDIRECT
-}
-
-/// Whether something stands at a key: entries of arrays are empty while they are 0.
-fn has(map: &Map, key: u32) -> bool {
-    map.storage().lookup(&key.to_le_bytes(), Side::User).is_some_and(|place| place.read_u32() != 0)
 }

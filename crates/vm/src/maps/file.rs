@@ -62,7 +62,28 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Entry {
     key: Data,
-    value: Data,
+    /// On every CPU, where each has a value of its own.
+    value: Option<Data>,
+    /// For each CPU one.
+    cpus: Option<Vec<Data>>,
+}
+
+impl Entry {
+    /// The values: one, or one for each CPU.
+    fn values(self) -> Result<Values, String> {
+        match (self.value, self.cpus) {
+            (Some(value), None) => Ok(Values::One(value)),
+            (None, Some(each)) => Ok(Values::Each(each)),
+            (None, None) => Err("`value` is missing".to_owned()),
+            (Some(_), Some(_)) => Err("`value` and `cpus` exclude each other".to_owned()),
+        }
+    }
+}
+
+/// What an entry gives.
+enum Values {
+    One(Data),
+    Each(Vec<Data>),
 }
 
 /// A key or a value as it is written.
@@ -88,23 +109,29 @@ impl Maps {
         } else {
             toml::from_str(text).map_err(|error| syntax(error.to_string().trim_end().to_owned()))?
         };
-        let indices = (0..).map(Data::Unsigned);
-        let values = indices.zip(parsed.values);
-        let entries = parsed.entry.into_iter().map(|entry| (entry.key, entry.value)).chain(values);
+        // A queue's values have no keys, an array's the indices.
+        let keyless = map.user_key_size() == 0;
+        let keys = (0..).map(|index| if keyless { Data::List(Vec::new()) } else { Data::Unsigned(index) });
+        let values = keys.zip(parsed.values.into_iter().map(|value| Ok(Values::One(value))));
+        let entries = parsed.entry.into_iter().map(|mut entry| {
+            let key = std::mem::replace(&mut entry.key, Data::Unsigned(0));
+            (key, entry.values())
+        });
         let mut count = 0;
-        for (key, value) in entries {
+        for (key, values) in entries.chain(values) {
             count += 1;
             let bad =
                 |part| move |message| FillError::Data { file: file.to_owned(), entry: count, part, message };
             let key = key.bytes(map.user_key_size()).map_err(bad("key"))?;
             let refused = |error| FillError::Refused { file: file.to_owned(), entry: count, error };
-            if map.holds_maps() {
-                let inner = self.named(&value).map_err(bad("value"))?;
+            let values = values.map_err(bad("value"))?;
+            if let (true, Values::One(name)) = (map.holds_maps(), &values) {
+                let inner = self.named(name).map_err(bad("value"))?;
                 self.set_inner(map, &key, inner).map_err(refused)?;
                 continue;
             }
-            let value = value.bytes(map.one_value_size()).map_err(bad("value"))?;
-            map.enter(&key, &map.on_every_cpu(&value)).map_err(refused)?;
+            let value = map.written(&values).map_err(bad("value"))?;
+            map.enter(&key, &value).map_err(refused)?;
         }
         Ok(count)
     }
@@ -127,15 +154,26 @@ impl Map {
         if holds_sockets(self.def().kind) { self.user_value_size() } else { self.def().value_size as usize }
     }
 
-    /// What user space writes so that every CPU has this value.
-    fn on_every_cpu(&self, value: &[u8]) -> Vec<u8> {
-        match self.cpu_stride() {
-            None => value.to_vec(),
-            Some(stride) => {
-                let mut one = value.to_vec();
-                one.resize(stride, 0);
-                one.repeat(self.cpus())
+    /// What user space writes: one value, or those of all CPUs.
+    fn written(&self, values: &Values) -> Result<Vec<u8>, String> {
+        let size = self.one_value_size();
+        let padded = |value: &Data, stride| {
+            let mut bytes = value.bytes(size)?;
+            bytes.resize(stride, 0);
+            Ok(bytes)
+        };
+        match (values, self.cpu_stride()) {
+            (Values::One(value), None) => value.bytes(size),
+            (Values::One(value), Some(stride)) => Ok(padded(value, stride)?.repeat(self.cpus())),
+            (Values::Each(_), None) => Err("all CPUs share one `value`".to_owned()),
+            (Values::Each(each), Some(_)) if each.len() != self.cpus() => {
+                Err(format!("{} values are given, there are {} CPUs", each.len(), self.cpus()))
             }
+            (Values::Each(each), Some(stride)) => each
+                .iter()
+                .map(|value| padded(value, stride))
+                .collect::<Result<Vec<_>, String>>()
+                .map(|all| all.concat()),
         }
     }
 }

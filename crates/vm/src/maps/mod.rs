@@ -8,6 +8,7 @@
 mod array;
 mod bloom;
 mod create;
+mod dump;
 mod error;
 mod events;
 mod file;
@@ -29,6 +30,7 @@ use belay_spec::MapKind;
 
 use crate::errno::Errno;
 use crate::op::Code;
+pub use dump::Dump;
 pub use error::{MapError, MapLimits};
 pub use file::FillError;
 pub use map::{Entry, Map};
@@ -38,6 +40,40 @@ pub use storage::{ANY, EXIST, NOEXIST};
 pub(crate) use storage::{ElementKey, Out, Place, Side, Value};
 
 /// The maps of an object, and the programs that its program arrays hold.
+///
+/// Programs and user space share them: everything here may be called while programs run on other threads.
+///
+/// ```
+/// use belay_object::MapDef;
+/// use belay_spec::MapKind;
+/// use belay_vm::{ANY, MapLimits, Maps, NOEXIST};
+///
+/// let defs = [
+///     MapDef::new("flows", MapKind::HASH, 4, 8, 1024),
+///     MapDef::new("packets", MapKind::PERCPU_ARRAY, 4, 8, 1),
+///     MapDef::new("events", MapKind::RINGBUF, 0, 0, 4096),
+/// ];
+/// let maps = Maps::within(&defs, MapLimits { cpus: 2, ..MapLimits::default() })?;
+///
+/// let flows = maps.by_name("flows").expect("defined above");
+/// flows.update(&7_u32.to_le_bytes(), &1_u64.to_le_bytes(), ANY)?;
+/// assert!(flows.update(&7_u32.to_le_bytes(), &2_u64.to_le_bytes(), NOEXIST).is_err());
+/// assert_eq!(flows.lookup(&7_u32.to_le_bytes())?, Some(vec![1, 0, 0, 0, 0, 0, 0, 0]));
+/// for (key, value) in flows.iter() {
+///     println!("{key:02x?}: {value:02x?}");
+/// }
+/// flows.delete(&7_u32.to_le_bytes())?;
+///
+/// // Each CPU has its own value: user space reads and writes all of them, one after the other.
+/// let packets = maps.by_name("packets").expect("defined above");
+/// let each = packets.lookup(&[0; 4])?.expect("an array has every entry");
+/// assert_eq!(each.chunks(packets.cpu_stride().expect("a per-CPU map")).count(), 2);
+///
+/// // What programs put out is taken out in order.
+/// let records: Vec<Vec<u8>> = maps.by_name("events").expect("defined above").drain();
+/// assert!(records.is_empty());
+/// # Ok::<(), belay_vm::MapError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Maps {
     maps: boxcar::Vec<Map>,

@@ -5,5 +5,6 @@ mod events;
 mod eviction;
 mod harness;
 mod operations;
+mod redirects;
 mod sockets;
 mod straight;

@@ -3,6 +3,7 @@
 //! A run is deterministic: the program's clock shows the packet's time in the capture (from one second on, as if the
 //! machine had just booted), random numbers start from the same seed for every packet, and there is one CPU.
 
+mod dump;
 mod report;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use belay_vm::{Clock, Machine, Maps};
 use super::args::{Format, RunArgs};
 use super::verify::{diagnostic, report as program_report};
 use super::{Error, Exit, Output, Streams, input};
+use dump::Dumps;
 use report::{Document, Row, Totals};
 
 /// Nanoseconds of a second.
@@ -39,6 +41,8 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         fill_map(assignment, &object, &maps, streams)?;
     }
     let maps = Arc::new(maps);
+
+    let mut dumps = Dumps::new(&args.dumps, &object, &maps)?;
 
     let mut document = Document::new(&object, program, args);
     let mut rejected = Vec::new();
@@ -95,6 +99,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
             Ok(mut packet) => runners.run(&chosen.name, &mut machine, &mut packet),
             Err(why) => Outcome::not_run(why),
         };
+        dumps.read_records();
         let leaves = egress.map(|_| leaves);
         let row = Row::new(number, elapsed, captured, leaves, summary, &outcome, &sockets, &object);
         totals.add(&row);
@@ -108,9 +113,11 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     let exit = if totals.is_clean() || args.exit_zero { Exit::Clean } else { Exit::Findings };
     if json {
         document.summary = Some(totals);
+        document.maps = dumps.into_json()?;
         out.json(&document)?;
     } else {
         totals.print(&mut out)?;
+        dumps.print(&mut out)?;
     }
     out.finish()?;
     Ok(exit)

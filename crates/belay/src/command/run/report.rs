@@ -27,6 +27,9 @@ pub(super) struct Document {
     pub(super) verified: Vec<ProgramReport>,
     pub(super) packets: Vec<Row>,
     pub(super) summary: Option<Totals>,
+    /// The maps that were asked for, each as a file that fills it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) maps: BTreeMap<String, belay_vm::Dump>,
 }
 
 impl Document {
@@ -39,6 +42,7 @@ impl Document {
             verified: Vec::new(),
             packets: Vec::new(),
             summary: None,
+            maps: BTreeMap::new(),
         }
     }
 }
