@@ -102,6 +102,11 @@ impl Map {
         self.kind
     }
 
+    /// The bytes of a value as user space reads and writes it: of per-CPU kinds, those of all possible CPUs.
+    pub fn value_len(&self) -> usize {
+        self.sized.value_len()
+    }
+
     /// The value at `key`, `None` if there is none. Values of per-CPU kinds are those of all possible CPUs one after
     /// the other, each rounded up to eight bytes.
     ///

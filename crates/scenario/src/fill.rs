@@ -7,9 +7,11 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use belay_object::btf::{Btf, Kind, TypeId};
-use belay_object::{MapDef, Object};
-use belay_vm::Maps;
+use belay_object::{MapDef, MapOrigin, Object};
+use belay_vm::{Data, FillError, Maps};
 use toml::Value;
+
+use crate::scenario::Pattern;
 
 /// Deeper types than any key has.
 const DEEPEST: u32 = 16;
@@ -27,26 +29,142 @@ pub fn fill(object: &Object, maps: &Maps, name: &str, file: &str, text: &str) ->
     maps.fill(map, file, bytes.as_deref().unwrap_or(text)).map_err(|e| e.to_string())
 }
 
+/// Fills one map from a table of the shape of such a file.
+///
+/// # Errors
+/// A message that names the part of the entry.
+pub(crate) fn fill_inline(
+    object: &Object,
+    maps: &Maps,
+    name: &str,
+    mut table: toml::Table,
+) -> Result<(), String> {
+    let map = maps.by_name(name).ok_or_else(|| format!("no map `{name}`"))?;
+    bytes_for_fields(object, map.def(), &mut table)?;
+    let text = toml::to_string(&table).map_err(|e| e.to_string())?;
+    maps.fill(map, "", &text).map(drop).map_err(|error| match error {
+        FillError::Data { part, message, .. } => format!("{part}: {message}"),
+        FillError::Refused { error, .. } => error.to_string(),
+        FillError::Syntax { message, .. } => message.lines().last().unwrap_or_default().to_owned(),
+    })
+}
+
+/// Gives a variable of the program another value, before it is loaded.
+///
+/// # Errors
+/// A message: there is no such variable, or the value is not of its type.
+pub(crate) fn set_variable(object: &mut Object, name: &str, value: &Value) -> Result<(), String> {
+    let btf = object.btf.clone().ok_or("the object has no types, so variables have no names")?;
+    let mut known = Vec::new();
+    for def in object.maps.iter_mut().filter(|def| def.origin == MapOrigin::Data) {
+        let Some(Kind::Section { vars, .. }) = def.btf_value.map(|id| btf.get(id).kind) else { continue };
+        for variable in vars.iter() {
+            let ty = btf.get(variable.ty);
+            let Kind::Var { ty: inner, .. } = ty.kind else { continue };
+            if ty.name != name {
+                known.push(ty.name);
+                continue;
+            }
+            let place = variable.offset as usize..(variable.offset + variable.size) as usize;
+            let contents = def.contents.get_or_insert_with(|| vec![0; def.value_size as usize]);
+            let bytes =
+                contents.get_mut(place).ok_or_else(|| format!("`{name}` lies outside its section"))?;
+            bytes.fill(0);
+            return Layout { btf: &btf }
+                .put(bytes, inner, value, false, 0)
+                .map_err(|why| format!("`{name}`{why}"));
+        }
+    }
+    let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    Err(format!("no variable `{name}`; the object has {}", known.join(", ")))
+}
+
+/// A key, as it is given for an entry.
+///
+/// # Errors
+/// A message that begins with what is said of the part.
+pub(crate) fn key(object: &Object, def: &MapDef, value: &Value) -> Result<Vec<u8>, String> {
+    part(object, def.btf_key, def.key_size, value, 0)
+}
+
+/// A value to compare with: of a structure only the fields that are named count.
+///
+/// # Errors
+/// As [`key`].
+pub(crate) fn pattern(object: &Object, def: &MapDef, value: &Value) -> Result<Pattern, String> {
+    // What is not written over shows through both backgrounds.
+    let bytes = part(object, def.btf_value, def.value_size, value, 0)?;
+    let other = part(object, def.btf_value, def.value_size, value, 0xff)?;
+    let mask = bytes.iter().zip(&other).map(|(a, b)| !(a ^ b)).collect();
+    Ok(Pattern { bytes, mask })
+}
+
+fn part(
+    object: &Object,
+    ty: Option<TypeId>,
+    size: u32,
+    value: &Value,
+    background: u8,
+) -> Result<Vec<u8>, String> {
+    let value = enumerator(object, value)?;
+    if value.is_table() {
+        return encode(object.btf.as_deref(), ty, size as usize, &value, background);
+    }
+    let data: Data =
+        value.try_into().map_err(|_| ": a number, a string or a list was expected".to_owned())?;
+    data.bytes(size as usize).map_err(|why| format!(": {why}"))
+}
+
+/// `enum:NAME` is the value of that enumerator.
+fn enumerator(object: &Object, value: &Value) -> Result<Value, String> {
+    let Some(name) = value.as_str().and_then(|text| text.strip_prefix("enum:")) else {
+        return Ok(value.clone());
+    };
+    let btf = object.btf.as_deref().ok_or(": the object has no types, so no enumerations")?;
+    btf.ids()
+        .filter_map(|id| match btf.get(id).kind {
+            Kind::Enum { values, .. } => values.iter().find(|known| known.name == name),
+            _ => None,
+        })
+        .map(|found| Value::Integer(found.value.cast_signed()))
+        .next()
+        .ok_or_else(|| format!(": no enumeration of the object has `{name}`"))
+}
+
 /// The text with named fields replaced by their bytes; none if there are no named fields.
 fn with_bytes(object: &Object, def: &MapDef, text: &str) -> Result<Option<String>, String> {
     // A text that is not TOML is left to the runner, which also reads JSON and says where it is wrong.
     let Ok(mut table) = text.parse::<toml::Table>() else { return Ok(None) };
-    let Some(Value::Array(entries)) = table.get_mut("entry") else { return Ok(None) };
-    let mut changed = false;
-    for (number, entry) in (1..).zip(entries) {
-        for (part, ty, size) in [("key", def.btf_key, def.key_size), ("value", def.btf_value, def.value_size)]
-        {
-            let Some(fields @ Value::Table(_)) = entry.get_mut(part) else { continue };
-            let bytes = encode(object.btf.as_deref(), ty, size as usize, fields)
-                .map_err(|why| format!("entry {number}, {part}{why}"))?;
-            *fields = Value::String(hexadecimal(&bytes));
-            changed = true;
-        }
-    }
+    let changed = bytes_for_fields(object, def, &mut table)?;
     if !changed {
         return Ok(None);
     }
     toml::to_string(&table).map(Some).map_err(|e| e.to_string())
+}
+
+/// Replaces named fields by their bytes, and enumerators by their values; whether there were any.
+fn bytes_for_fields(object: &Object, def: &MapDef, table: &mut toml::Table) -> Result<bool, String> {
+    let Some(Value::Array(entries)) = table.get_mut("entry") else { return Ok(false) };
+    let mut changed = false;
+    let several = entries.len() > 1;
+    for (number, entry) in (1..).zip(entries) {
+        for (part, ty, size) in [("key", def.btf_key, def.key_size), ("value", def.btf_value, def.value_size)]
+        {
+            let Some(given) = entry.get_mut(part) else { continue };
+            let named = |why: String| {
+                if several { format!("entry {number}, {part}{why}") } else { format!("{part}{why}") }
+            };
+            let value = enumerator(object, given).map_err(named)?;
+            changed |= value != *given;
+            *given = value;
+            if given.is_table() {
+                let bytes = encode(object.btf.as_deref(), ty, size as usize, given, 0).map_err(named)?;
+                *given = Value::String(hexadecimal(&bytes));
+                changed = true;
+            }
+        }
+    }
+    Ok(changed)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -58,14 +176,20 @@ fn hexadecimal(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a structure.
-fn encode(btf: Option<&Btf>, ty: Option<TypeId>, size: usize, fields: &Value) -> Result<Vec<u8>, String> {
+/// The bytes of a structure; those of fields that are not given are `background`.
+fn encode(
+    btf: Option<&Btf>,
+    ty: Option<TypeId>,
+    size: usize,
+    fields: &Value,
+    background: u8,
+) -> Result<Vec<u8>, String> {
     let (Some(btf), Some(ty)) = (btf, ty) else {
         return Err(
             ": the object has no types, so fields have no names: give bytes (docs/maps.md)".to_owned()
         );
     };
-    let mut bytes = vec![0; size];
+    let mut bytes = vec![background; size];
     Layout { btf }.put(&mut bytes, ty, fields, false, 0)?;
     Ok(bytes)
 }
@@ -75,7 +199,7 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    /// Writes a value of a type over bytes that are zero. `network`: a type named `__be…` stands around it.
+    /// Writes a value of a type over bytes. `network`: a type named `__be…` stands around it.
     fn put(
         &self,
         bytes: &mut [u8],
@@ -229,7 +353,7 @@ mod tests {
         let policy = object.maps.iter().find(|map| map.name == "policy").expect("the map");
         let table: toml::Table = format!("key = {fields}").parse().expect("TOML");
         let value = table.get("key").expect("a key");
-        encode(object.btf.as_deref(), policy.btf_key, policy.key_size as usize, value)
+        encode(object.btf.as_deref(), policy.btf_key, policy.key_size as usize, value, 0)
     }
 
     #[test]

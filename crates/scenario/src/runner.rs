@@ -6,18 +6,20 @@ use std::sync::Arc;
 use belay_object::{Object, Program};
 use belay_spec::{Action, MapKind, Release};
 use belay_verifier::Verified;
-use belay_vm::{Checked, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
+use belay_vm::{Checked, Compiled, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
 
 /// Programs ready to run, by name.
 pub enum Runners {
     /// By the interpreter that checks nothing.
     Verified(BTreeMap<String, Interpreter>),
+    /// As native code.
+    Compiled(BTreeMap<String, Compiled>),
     /// By the checked interpreter.
     Checked(BTreeMap<String, Checked>),
 }
 
 /// What came of one packet.
-pub struct Outcome {
+pub struct Ran {
     /// The program's result; none if it did not run to its end.
     pub action: Option<Action>,
     /// What it did besides.
@@ -30,10 +32,10 @@ pub struct Outcome {
     pub skipped: Option<String>,
 }
 
-impl Outcome {
+impl Ran {
     /// Of a packet that cannot be run.
-    pub fn not_run(why: String) -> Outcome {
-        Outcome { action: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
+    pub fn not_run(why: String) -> Ran {
+        Ran { action: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
     }
 }
 
@@ -61,7 +63,7 @@ impl Runners {
     ///
     /// # Errors
     /// If one needs what does not run yet.
-    pub fn verified(proofs: &[Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
+    pub fn verified(proofs: &[&Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for proof in proofs {
             let runner = Interpreter::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
@@ -73,6 +75,24 @@ impl Runners {
             }
         }
         Ok(Runners::Verified(runners))
+    }
+
+    /// As [`Runners::verified`], compiled.
+    ///
+    /// # Errors
+    /// Likewise, or if there is no compiler for this machine.
+    pub fn compiled(proofs: &[&Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
+        let mut runners = BTreeMap::new();
+        for proof in proofs {
+            let runner = Compiled::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
+            runners.insert(proof.program().name.clone(), runner);
+        }
+        for (array, index, target) in array_entries(object) {
+            if let Some(runner) = runners.get(target) {
+                runner.install(array, index).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(Runners::Compiled(runners))
     }
 
     /// Any programs, for the checked interpreter, which stops each run after `budget` instructions; program arrays are
@@ -102,19 +122,24 @@ impl Runners {
     }
 
     /// Runs the program of that name on a packet.
-    pub fn run(&self, name: &str, machine: &mut Machine, packet: &mut Packet) -> Outcome {
-        let missing = || Outcome::not_run(format!("program `{name}` is not prepared"));
+    pub fn run(&self, name: &str, machine: &mut Machine, packet: &mut Packet) -> Ran {
+        let missing = || Ran::not_run(format!("program `{name}` is not prepared"));
         match self {
             Runners::Verified(runners) => runners.get(name).map_or_else(missing, |runner| {
                 let run = runner.run(machine, packet);
                 let action = Some(run.action());
-                Outcome { action, trace: run.trace, fault: None, leaks: Vec::new(), skipped: None }
+                Ran { action, trace: run.trace, fault: None, leaks: Vec::new(), skipped: None }
+            }),
+            Runners::Compiled(runners) => runners.get(name).map_or_else(missing, |runner| {
+                let action = Some(runner.run(machine, packet).action());
+                let trace = machine.trace().clone();
+                Ran { action, trace, fault: None, leaks: Vec::new(), skipped: None }
             }),
             Runners::Checked(runners) => runners.get(name).map_or_else(missing, |runner| {
                 let report = runner.run(machine, packet);
                 let action = report.action();
                 let fault = report.result.err();
-                Outcome { action, trace: report.trace, fault, leaks: report.leaks, skipped: None }
+                Ran { action, trace: report.trace, fault, leaks: report.leaks, skipped: None }
             }),
         }
     }

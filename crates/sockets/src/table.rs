@@ -72,6 +72,18 @@ impl SocketTable {
         config::read(file, text)
     }
 
+    /// As [`SocketTable::from_toml`], from a table within a larger TOML text, which `text` is.
+    ///
+    /// # Errors
+    /// With the place in the larger text.
+    pub fn from_toml_part(
+        file: &str,
+        text: &str,
+        part: toml::Spanned<toml::de::DeValue<'_>>,
+    ) -> Result<Self, ConfigError> {
+        config::read_part(file, text, part)
+    }
+
     /// The TOML form; reading it gives an equal table.
     pub fn to_toml(&self) -> String {
         config::write(&self.read())

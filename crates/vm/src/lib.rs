@@ -42,7 +42,7 @@ pub use input::{
 pub use interpreter::{Interpreter, Run};
 pub use jit::{CompileError, Compiled, Line, Listing, Outcome};
 pub use machine::{Clock, Machine};
-pub use maps::{ANY, Dump, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};
+pub use maps::{ANY, Data, Dump, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};
 pub use packet::{Metadata, Packet, PacketError};
 pub use prepare::PrepareError;
 pub use tunnel::Tunnel;

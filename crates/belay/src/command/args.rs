@@ -20,6 +20,8 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Verify a program, then run it on recorded packets with the sockets of a file
     Run(RunArgs),
+    /// Run scenarios: packets, sockets and maps, and what a program shall do with them
+    Test(TestArgs),
     /// Print the programs of an object with their source lines
     Disasm(DisasmArgs),
     /// Explain an error code; without one, list all codes
@@ -101,6 +103,38 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "A scenario is a TOML file, `NAME.scenario.toml` (docs/scenarios.md).\n\n\
+        Exit status: 0 all as expected, 1 something was not, 2 a scenario could not be read or run.")]
+pub(crate) struct TestArgs {
+    /// Files, and folders to search for `*.scenario.toml`
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<String>,
+    /// Only scenarios whose name contains this; may be given several times
+    #[arg(short = 'k', long, value_name = "TEXT")]
+    pub(crate) filter: Vec<String>,
+    /// Begin no further scenario after one that failed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Run in the checked interpreter, which reports faults and leaks
+    #[arg(long, conflicts_with = "jit")]
+    pub(crate) checked: bool,
+    /// Run as native code
+    #[arg(long)]
+    pub(crate) jit: bool,
+    /// Run in the running kernel, too, and compare actions, packets and maps (needs root)
+    #[arg(long)]
+    pub(crate) kernel: bool,
+    /// Run so many scenarios at once; one a processor if not given
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Only list the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs<TestFormat>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DisasmArgs {
     /// Object as clang makes it, or assembly text; `-` is standard input
     #[arg(value_name = "OBJECT")]
@@ -147,10 +181,10 @@ pub(crate) struct KernelProfileArgs {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct OutputArgs {
+pub(crate) struct OutputArgs<F: ValueEnum + Clone + Send + Sync + 'static = Format> {
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Full, env = "BELAY_FORMAT")]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value = "full", env = "BELAY_FORMAT")]
+    pub(crate) format: F,
     /// Write the report to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<String>,
@@ -176,6 +210,21 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How a report of scenarios is printed.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TestFormat {
+    /// For people
+    Full,
+    /// One line a finding
+    Concise,
+    /// One document, with a version
+    Json,
+    /// JUnit XML
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
 /// When to use colours.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {
@@ -193,6 +242,7 @@ impl Arguments {
         let output = match &self.verb {
             Verb::Verify(args) => &args.output,
             Verb::Run(args) => &args.output,
+            Verb::Test(args) => return args.output.format == TestFormat::Json,
             Verb::Disasm(args) => &args.output,
             Verb::Explain(args) => &args.output,
             Verb::Kernel(KernelVerb::Verify(args)) => &args.output,

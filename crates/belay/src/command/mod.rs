@@ -15,6 +15,7 @@ mod kernel;
 mod output;
 mod profile;
 mod run;
+mod test;
 mod verify;
 
 use std::ffi::OsString;
@@ -92,6 +93,7 @@ fn dispatch(arguments: Arguments, streams: &mut Streams) -> Result<Exit, Error> 
     match arguments.verb {
         Verb::Verify(args) => verify::verify(&args, streams),
         Verb::Run(args) => run::run(&args, streams),
+        Verb::Test(args) => test::test(&args, streams),
         Verb::Disasm(args) => disasm::disasm(&args, streams),
         Verb::Explain(args) => explain::explain(&args, streams),
         Verb::Kernel(KernelVerb::Verify(args)) => kernel::verify(&args, streams),

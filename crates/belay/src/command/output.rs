@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use belay_diagnostics::Style;
+use clap::ValueEnum;
 use serde::Serialize;
 
 use super::args::{Color, OutputArgs};
@@ -18,7 +19,10 @@ pub(crate) struct Output<'s> {
 
 impl<'s> Output<'s> {
     /// Standard output, or the file of `-o`.
-    pub(crate) fn open(args: &OutputArgs, streams: &'s mut Streams) -> Result<Output<'s>, Error> {
+    pub(crate) fn open<F: ValueEnum + Clone + Send + Sync + 'static>(
+        args: &OutputArgs<F>,
+        streams: &'s mut Streams,
+    ) -> Result<Output<'s>, Error> {
         let colors = streams.colors && args.output.is_none();
         let sink: Box<dyn Write + 's> = match &args.output {
             Some(path) if path != "-" => Box::new(
@@ -32,6 +36,16 @@ impl<'s> Output<'s> {
             Color::Never => false,
         };
         Ok(Output { writer: BufWriter::new(sink), color })
+    }
+
+    /// Whether the sink takes colours.
+    pub(crate) fn color(&self) -> bool {
+        self.color
+    }
+
+    /// Hands on what was written, for whoever watches.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        self.writer.flush().map_err(|e| Error::output(&e))
     }
 
     pub(crate) fn style(&self, args: &OutputArgs) -> Style {

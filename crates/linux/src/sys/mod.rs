@@ -122,6 +122,11 @@ impl SizedMap {
         &self.fd
     }
 
+    /// The bytes that a call copies for one value.
+    pub(crate) fn value_len(&self) -> usize {
+        self.value_size
+    }
+
     fn elem(&self, key: &[u8], value: u64, flags: u64) -> Result<MapElem, Errno> {
         if key.len() != self.key_size {
             return Err(Errno(libc::EINVAL));

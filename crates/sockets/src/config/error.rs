@@ -16,7 +16,7 @@ pub struct Place {
 
 impl Place {
     /// The place of a byte offset of `text`.
-    pub(crate) fn of(file: &str, text: &str, offset: usize) -> Self {
+    pub fn of(file: &str, text: &str, offset: usize) -> Self {
         let end = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         let before = text.get(..end).unwrap_or("");
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);

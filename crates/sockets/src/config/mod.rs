@@ -9,7 +9,7 @@ mod schema;
 mod write;
 
 pub use error::{ConfigError, Place};
-pub(crate) use read::read;
+pub(crate) use read::{read, read_part};
 pub(crate) use write::write;
 
 /// The namespace that is there if none is declared.

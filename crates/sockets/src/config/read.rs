@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
+use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
 
 use super::DEFAULT_NETNS;
 use super::error::{ConfigError, Mistake};
@@ -22,12 +24,27 @@ pub(crate) fn read(file: &str, text: &str) -> Result<SocketTable, ConfigError> {
     parse(text).and_then(build).map_err(|mistake| mistake.in_file(file, text))
 }
 
+/// Reads a table that is part of a larger text: its places are those of the whole.
+pub(crate) fn read_part(
+    file: &str,
+    text: &str,
+    part: Spanned<DeValue<'_>>,
+) -> Result<SocketTable, ConfigError> {
+    let span = part.span();
+    File::deserialize(ValueDeserializer::from(part))
+        .map_err(|error| malformed(&error, span))
+        .and_then(build)
+        .map_err(|mistake| mistake.in_file(file, text))
+}
+
 fn parse(text: &str) -> Result<File, Mistake> {
-    toml::from_str(text).map_err(|error| {
-        // The parser's message may have several lines, the first of which says what is wrong.
-        let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
-        Mistake::new(error.span().unwrap_or(0..0), message)
-    })
+    toml::from_str(text).map_err(|error| malformed(&error, 0..0))
+}
+
+fn malformed(error: &toml::de::Error, unless_known: Range<usize>) -> Mistake {
+    // The parser's message may have several lines, the first of which says what is wrong.
+    let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+    Mistake::new(error.span().unwrap_or(unless_known), message)
 }
 
 fn build(file: File) -> Result<SocketTable, Mistake> {

@@ -87,12 +87,16 @@ enum Values {
 }
 
 /// A key or a value as it is written.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-enum Data {
+pub enum Data {
+    /// A number.
     Signed(i64),
+    /// A number that only fits without a sign.
     Unsigned(u64),
+    /// A typed piece, `be16:443`.
     Piece(String),
+    /// Pieces that follow one another.
     List(Vec<Data>),
 }
 
@@ -180,7 +184,10 @@ impl Map {
 
 impl Data {
     /// The bytes, which must be `size`.
-    fn bytes(&self, size: usize) -> Result<Vec<u8>, String> {
+    ///
+    /// # Errors
+    /// A message: what is wrong, and how it is written.
+    pub fn bytes(&self, size: usize) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         match self {
             // A number that stands alone fills the whole.

@@ -32,7 +32,7 @@ use crate::errno::Errno;
 use crate::op::Code;
 pub use dump::Dump;
 pub use error::{MapError, MapLimits};
-pub use file::FillError;
+pub use file::{Data, FillError};
 pub use map::{Entry, Map};
 use ringbuf::Ring;
 pub(crate) use sockets::{admits, takes_redirects};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use belay_diagnostics::{concise, full, printable};
 use belay_object::{Object, Program};
 use belay_scenario::capture::{self, Captured};
-use belay_scenario::{Host, Outcome, Runners, Summary, fill, needed};
+use belay_scenario::{Host, Ran, Runners, Summary, fill, needed};
 use belay_sockets::SocketTable;
 use belay_verifier::{Options, Verdict, verify as judge};
 use belay_vm::{Clock, Machine, Maps};
@@ -76,7 +76,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     let runners = if args.unverified {
         Runners::checked(&needed(&object, &wanted), &object, &maps, args.kernel, args.budget)
     } else {
-        Runners::verified(&proofs, &object, &maps)
+        Runners::verified(&proofs.iter().collect::<Vec<_>>(), &object, &maps)
     };
     let runners = runners.map_err(|e| Error::file(&object.path, e))?;
     let hosts = Host::of(&sockets);
@@ -97,7 +97,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         machine.clock = Clock::Fixed(SECOND.saturating_add(elapsed));
         let outcome = match hosts.packet(&captured.bytes) {
             Ok(mut packet) => runners.run(&chosen.name, &mut machine, &mut packet),
-            Err(why) => Outcome::not_run(why),
+            Err(why) => Ran::not_run(why),
         };
         dumps.read_records();
         let leaves = egress.map(|_| leaves);
@@ -109,7 +109,7 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
             row.print(&mut out, args.output.quiet)?;
         }
     }
-    totals.unbalanced = report::unbalanced(&sockets);
+    totals.unbalanced = belay_scenario::describe::unbalanced(&sockets);
     let exit = if totals.is_clean() || args.exit_zero { Exit::Clean } else { Exit::Findings };
     if json {
         document.summary = Some(totals);

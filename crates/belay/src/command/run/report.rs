@@ -7,10 +7,10 @@ use belay_diagnostics::printable;
 use belay_isa::Pc;
 use belay_object::{Object, Program};
 use belay_scenario::capture::Captured;
-use belay_scenario::{Outcome, Summary};
-use belay_sockets::{SocketId, SocketTable};
+use belay_scenario::describe::{place, redirect, socket};
+use belay_scenario::{Ran, Summary};
+use belay_sockets::SocketTable;
 use belay_spec::Helper;
-use belay_vm::Redirect;
 use serde::Serialize;
 
 use crate::command::args::RunArgs;
@@ -125,7 +125,7 @@ impl Row {
         captured: &Captured,
         leaves: Option<bool>,
         packet: Summary,
-        outcome: &Outcome,
+        outcome: &Ran,
         sockets: &SocketTable,
         object: &Object,
     ) -> Row {
@@ -192,7 +192,7 @@ impl Row {
     }
 }
 
-fn findings(outcome: &Outcome, object: &Object) -> Vec<Finding> {
+fn findings(outcome: &Ran, object: &Object) -> Vec<Finding> {
     let blank = Finding {
         kind: "skipped",
         message: String::new(),
@@ -229,47 +229,6 @@ fn findings(outcome: &Outcome, object: &Object) -> Vec<Finding> {
         });
     }
     findings
-}
-
-/// An instruction, with its source line if the object records it.
-fn place(object: &Object, program: &str, pc: Pc) -> String {
-    let lines =
-        object.programs.iter().find(|p| p.name == program).map(|p| p.lines.as_slice()).unwrap_or_default();
-    let after = lines.partition_point(|line| line.pc <= pc);
-    let line = after.checked_sub(1).and_then(|at| lines.get(at));
-    match line {
-        Some(line) => {
-            let (file, text) = (printable(&line.file), printable(line.text.trim()));
-            format!("{file}:{}:{}, instruction {pc}: {text}", line.line, line.column)
-        }
-        None => format!("instruction {pc} of `{}`", printable(program)),
-    }
-}
-
-/// A socket in a few words: `tcp listen [::]:8080`.
-fn socket(sockets: &SocketTable, id: SocketId) -> String {
-    let reader = sockets.read();
-    let Some(socket) = reader.socket(id) else { return id.to_string() };
-    let info = socket.info();
-    let remote = info.remote.map_or_else(String::new, |remote| format!(" < {remote}"));
-    match info.protocol {
-        belay_sockets::Protocol::Tcp => format!("tcp {} {}{remote}", info.state.name(), info.local),
-        belay_sockets::Protocol::Udp => format!("udp {}{remote}", info.local),
-    }
-}
-
-fn redirect(redirect: &Redirect, sockets: &SocketTable) -> String {
-    match redirect {
-        Redirect::Device { ifindex, .. } => format!("device {ifindex}"),
-        Redirect::Map { map, index, .. } => format!("entry {index} of map `{}`", printable(map)),
-        Redirect::Socket { socket: id, .. } => socket(sockets, *id),
-    }
-}
-
-/// The sockets to which references are still held.
-pub(super) fn unbalanced(sockets: &SocketTable) -> Vec<String> {
-    let reader = sockets.read();
-    reader.unbalanced().map(|(held, count)| format!("{}: {count}", socket(sockets, held.id()))).collect()
 }
 
 impl Totals {
