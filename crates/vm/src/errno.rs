@@ -39,6 +39,7 @@ errnos! {
     ERANGE = 34, "out of range";
     EPROTO = 71, "protocol error";
     EOVERFLOW = 75, "value too large";
+    EBADFD = 77, "descriptor in bad state";
     EPROTOTYPE = 91, "wrong protocol for the socket";
     EPROTONOSUPPORT = 93, "protocol not supported";
     ESOCKTNOSUPPORT = 94, "socket type not supported";

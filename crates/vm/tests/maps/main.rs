@@ -8,3 +8,4 @@ mod operations;
 mod redirects;
 mod sockets;
 mod straight;
+mod verdicts;
