@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use belay_sockets::{NetnsId, SocketTable};
 
-use crate::context::{CONTEXT_SIZE, MODEL_SIZE};
+use crate::context::{CONTEXT_SIZE, Form, MODEL_SIZE};
 use crate::engine::{FRAME_SIZE, MAX_FRAMES};
 use crate::memory::Block;
 use crate::routes::Routes;
@@ -50,6 +50,8 @@ pub struct Machine {
     pub(crate) context: Block,
     /// The socket that a program runs for, where it is in no table.
     pub(crate) model: Block,
+    /// The form that may be written over what the last run left in the context; for others it must be cleared.
+    pub(crate) context_of: Option<Form>,
 }
 
 /// Where printed lines go while a program runs.
@@ -90,6 +92,7 @@ impl Machine {
             stack: Stack::new(),
             context: Block::zeroed(CONTEXT_SIZE),
             model: Block::zeroed(MODEL_SIZE),
+            context_of: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl Machine {
     }
 
     /// Forgets what an earlier run did.
+    #[inline]
     pub(crate) fn begin(&mut self) {
         self.trace.clear();
     }

@@ -51,6 +51,7 @@ impl Block {
     }
 
     /// The address of `len` bytes at `off`, if they lie in the block.
+    #[inline]
     fn place(&self, off: usize, len: usize) -> Option<u64> {
         (off.checked_add(len)? <= self.len).then(|| self.addr() + off as u64)
     }
@@ -67,6 +68,20 @@ impl Block {
         let addr = self.place(off, bytes.len())?;
         OWN.write(addr, bytes);
         Some(())
+    }
+
+    /// A number of that size, at a place that may be outside: then 0.
+    #[inline]
+    pub(crate) fn get(&self, off: usize, size: Size) -> u64 {
+        self.place(off, size.bytes() as usize).map_or(0, |addr| OWN.load(addr, size))
+    }
+
+    /// Stores a number of that size, at a place that may be outside: then nothing.
+    #[inline]
+    pub(crate) fn put(&self, off: usize, size: Size, value: u64) {
+        if let Some(addr) = self.place(off, size.bytes() as usize) {
+            OWN.store(addr, size, value);
+        }
     }
 
     /// Sets bytes to zero; `None` if they are not all in the block.
@@ -127,14 +142,16 @@ impl Memory {
             Size::H if addr.is_multiple_of(2) => u64::from(self.cell::<AtomicU16>(addr).load(Relaxed)),
             Size::W if addr.is_multiple_of(4) => u64::from(self.cell::<AtomicU32>(addr).load(Relaxed)),
             Size::DW if addr.is_multiple_of(8) => self.cell::<AtomicU64>(addr).load(Relaxed),
-            _ => {
-                let mut bytes = [0; 8];
-                for (i, byte) in bytes.iter_mut().enumerate().take(size.bytes() as usize) {
-                    *byte = self.cell::<AtomicU8>(addr.wrapping_add(i as u64)).load(Relaxed);
-                }
-                u64::from_le_bytes(bytes)
-            }
+            Size::H => self.load_halves(addr, Size::B),
+            Size::W => self.load_halves(addr, Size::H),
+            Size::DW => self.load_halves(addr, Size::W),
         }
+    }
+
+    /// Two values side by side, as one of twice the size.
+    fn load_halves(self, addr: u64, half: Size) -> u64 {
+        let bytes = half.bytes();
+        self.load(addr, half) | self.load(addr.wrapping_add(bytes.into()), half) << (8 * bytes)
     }
 
     /// Stores the low `size` bytes of `value`.
@@ -145,12 +162,17 @@ impl Memory {
             Size::H if addr.is_multiple_of(2) => self.cell::<AtomicU16>(addr).store(value as u16, Relaxed),
             Size::W if addr.is_multiple_of(4) => self.cell::<AtomicU32>(addr).store(value as u32, Relaxed),
             Size::DW if addr.is_multiple_of(8) => self.cell::<AtomicU64>(addr).store(value, Relaxed),
-            _ => {
-                for (i, byte) in value.to_le_bytes().into_iter().enumerate().take(size.bytes() as usize) {
-                    self.cell::<AtomicU8>(addr.wrapping_add(i as u64)).store(byte, Relaxed);
-                }
-            }
+            Size::H => self.store_halves(addr, Size::B, value),
+            Size::W => self.store_halves(addr, Size::H, value),
+            Size::DW => self.store_halves(addr, Size::W, value),
         }
+    }
+
+    /// One value as two of half its size, side by side.
+    fn store_halves(self, addr: u64, half: Size, value: u64) {
+        let bytes = half.bytes();
+        self.store(addr, half, value);
+        self.store(addr.wrapping_add(bytes.into()), half, value >> (8 * bytes));
     }
 
     /// Loads with acquire order; the address must be a multiple of the size, or the load is an ordinary one.
@@ -196,12 +218,17 @@ impl Memory {
     /// Copies bytes out of memory.
     pub(crate) fn read(self, addr: u64, out: &mut [u8]) {
         let mut addr = addr;
-        let mut words = out.chunks_exact_mut(8);
-        for word in words.by_ref() {
-            word.copy_from_slice(&self.load(addr, Size::DW).to_le_bytes());
+        let (words, rest) = out.as_chunks_mut::<8>();
+        for word in words {
+            *word = self.load(addr, Size::DW).to_le_bytes();
             addr = addr.wrapping_add(8);
         }
-        for byte in words.into_remainder() {
+        let (halves, rest) = rest.as_chunks_mut::<4>();
+        for half in halves {
+            *half = (self.load(addr, Size::W) as u32).to_le_bytes();
+            addr = addr.wrapping_add(4);
+        }
+        for byte in rest {
             *byte = self.load(addr, Size::B) as u8;
             addr = addr.wrapping_add(1);
         }
@@ -214,6 +241,11 @@ impl Memory {
         for word in words {
             self.store(addr, Size::DW, u64::from_le_bytes(*word));
             addr = addr.wrapping_add(8);
+        }
+        let (halves, rest) = rest.as_chunks::<4>();
+        for half in halves {
+            self.store(addr, Size::W, u32::from_le_bytes(*half).into());
+            addr = addr.wrapping_add(4);
         }
         for byte in rest {
             self.store(addr, Size::B, u64::from(*byte));

@@ -142,6 +142,7 @@ impl Checked {
     /// Runs it on what its hook has for it (a [`crate::Packet`], most often), which it may change.
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Report {
         let mut input = input.into();
+        machine.begin();
         self.code.layout.enter(machine, &mut input);
         let context = machine.context.addr();
         self.execute(machine, input, context, 0)
@@ -151,6 +152,7 @@ impl Checked {
     pub fn run_raw(&self, machine: &mut Machine, memory: &mut [u8]) -> Report {
         let block = Block::zeroed(memory.len());
         let _ = block.write(0, memory);
+        machine.begin();
         let report = self.execute(machine, Input::Nothing, block.addr(), memory.len() as u64);
         let _ = block.read(0, memory);
         report
@@ -158,7 +160,6 @@ impl Checked {
 
     fn execute(&self, machine: &mut Machine, input: Input<'_>, context: u64, raw_len: u64) -> Report {
         machine.stack.reset();
-        machine.begin();
         let mut guard = Guard::new(self.strictness);
         let mem = Memory::under(&guard);
         let mut state = State::new(&self.code, machine.stack.top());

@@ -119,9 +119,12 @@ impl Layout {
     }
 
     /// Before a run: readies the input for the hook, and writes the context.
-    pub(crate) fn enter(&self, machine: &Machine, input: &mut Input<'_>) {
+    pub(crate) fn enter(&self, machine: &mut Machine, input: &mut Input<'_>) {
+        if machine.context_of != Some(self.form) {
+            let _ = machine.context.clear(0, machine.context.len());
+        }
+        machine.context_of = self.rewrites(input).then_some(self.form);
         let (block, sockets) = (&machine.context, Sockets::of(machine));
-        let _ = block.clear(0, block.len());
         match (self.form, input) {
             (Form::Skb { link_layer }, Input::Packet(packet)) => {
                 packet.enter(link_layer);
@@ -135,6 +138,15 @@ impl Layout {
                 Some(seen) => seen.enter(block, sockets),
                 None => self.nothing(block, sockets),
             },
+        }
+    }
+
+    /// Whether the next run on an input of this kind writes anew whatever this one, and its program, wrote to the context.
+    fn rewrites(&self, input: &Input<'_>) -> bool {
+        match (self.form, input) {
+            (Form::Skb { .. }, Input::Packet(packet)) => packet.metadata.socket.is_none(),
+            (Form::Xdp, Input::Packet(_)) => true,
+            _ => false,
         }
     }
 
@@ -287,13 +299,15 @@ macro_rules! fields {
 pub(crate) use fields;
 
 /// Writes a 32-bit field.
+#[inline]
 pub(crate) fn put32(block: &Block, off: usize, value: u32) {
-    let _ = block.write(off, &value.to_le_bytes());
+    block.put(off, Size::W, value.into());
 }
 
 /// Writes a 64-bit field.
+#[inline]
 pub(crate) fn put64(block: &Block, off: usize, value: u64) {
-    let _ = block.write(off, &value.to_le_bytes());
+    block.put(off, Size::DW, value);
 }
 
 /// Writes bytes.
@@ -309,15 +323,13 @@ pub(crate) fn get_bytes<const N: usize>(block: &Block, off: usize) -> [u8; N] {
 }
 
 /// Reads a 32-bit field.
+#[inline]
 pub(crate) fn get32(block: &Block, off: usize) -> u32 {
-    let mut bytes = [0; 4];
-    let _ = block.read(off, &mut bytes);
-    u32::from_le_bytes(bytes)
+    block.get(off, Size::W) as u32
 }
 
 /// Reads a 64-bit field.
+#[inline]
 pub(crate) fn get64(block: &Block, off: usize) -> u64 {
-    let mut bytes = [0; 8];
-    let _ = block.read(off, &mut bytes);
-    u64::from_le_bytes(bytes)
+    block.get(off, Size::DW)
 }

@@ -200,8 +200,16 @@ impl Translator<'_, '_> {
             }
             Op::Load { size, signed, dst, base, off } => {
                 let base = self.get(base);
-                let value = self.builder.ins().load(word(size), memory(), base, off);
-                let value = self.widened(size, signed, value);
+                let (ins, wide, flags) = (self.builder.ins(), types::I64, memory());
+                let value = match (size, signed) {
+                    (Size::B, false) => ins.uload8(wide, flags, base, off),
+                    (Size::H, false) => ins.uload16(wide, flags, base, off),
+                    (Size::W, false) => ins.uload32(flags, base, off),
+                    (Size::B, true) => ins.sload8(wide, flags, base, off),
+                    (Size::H, true) => ins.sload16(wide, flags, base, off),
+                    (Size::W, true) => ins.sload32(flags, base, off),
+                    (Size::DW, _) => ins.load(wide, flags, base, off),
+                };
                 self.set(dst, value);
             }
             Op::Store { size, base, off, src } => {
@@ -213,7 +221,7 @@ impl Translator<'_, '_> {
             Op::LoadAcquire { size, dst, base, off } => {
                 let addr = self.address(base, off);
                 let value = self.builder.ins().atomic_load(word(size), memory(), addr);
-                let value = self.widened(size, false, value);
+                let value = self.extended(value);
                 self.set(dst, value);
             }
             Op::StoreRelease { size, base, off, src } => {
@@ -283,14 +291,14 @@ impl Translator<'_, '_> {
                 let expected = self.get(Reg::R0);
                 let expected = self.low(size, expected);
                 let old = self.builder.ins().atomic_cas(memory(), addr, expected, value);
-                let old = self.widened(size, false, old);
+                let old = self.extended(old);
                 self.set(Reg::R0, old);
                 return;
             }
         };
         let old = self.builder.ins().atomic_rmw(word(size), memory(), rmw, addr, value);
         if fetch {
-            let old = self.widened(size, false, old);
+            let old = self.extended(old);
             self.set(src, old);
         }
     }
@@ -347,15 +355,6 @@ impl Translator<'_, '_> {
     /// The low bytes of a value.
     fn low(&mut self, size: Size, value: Value) -> Value {
         if size == Size::DW { value } else { self.builder.ins().ireduce(word(size), value) }
-    }
-
-    /// What was loaded, as a register holds it.
-    fn widened(&mut self, size: Size, signed: bool, value: Value) -> Value {
-        match (size, signed) {
-            (Size::DW, _) => value,
-            (_, true) => self.builder.ins().sextend(types::I64, value),
-            (_, false) => self.builder.ins().uextend(types::I64, value),
-        }
     }
 }
 
