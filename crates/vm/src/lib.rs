@@ -41,7 +41,7 @@ pub use input::{
 };
 pub use interpreter::{Interpreter, Run};
 pub use jit::{CompileError, Compiled, Line, Listing, Outcome};
-pub use machine::{Clock, Machine};
+pub use machine::{Clock, Machine, Task};
 pub use maps::{ANY, Data, Dump, EXIST, Entry, FillError, Map, MapError, MapLimits, Maps, NOEXIST};
 pub use packet::{Metadata, Packet, PacketError};
 pub use prepare::PrepareError;

@@ -9,6 +9,7 @@ use belay_sockets::{NetnsId, SocketTable};
 
 use crate::context::{CONTEXT_SIZE, Form, MODEL_SIZE};
 use crate::engine::{FRAME_SIZE, MAX_FRAMES};
+use crate::helpers::syncookie::Overflows;
 use crate::memory::Block;
 use crate::routes::Routes;
 use crate::world::Trace;
@@ -20,6 +21,21 @@ pub enum Clock {
     Fixed(u64),
     /// The machine's clock.
     System,
+}
+
+/// A task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Task {
+    /// The thread.
+    pub pid: u32,
+    /// The process.
+    pub tgid: u32,
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The command's name, of which 15 bytes count.
+    pub comm: String,
 }
 
 /// Bytes of stack for all frames.
@@ -36,6 +52,10 @@ pub struct Machine {
     pub cpu: u32,
     /// The sockets that lookups find.
     pub sockets: SocketTable,
+    /// `net.ipv4.tcp_syncookies`: 0 for never, 1 for when a queue is full (which it never is here), 2 for always.
+    pub syncookies: u8,
+    /// The task that programs run for, where they ask: `bpf_get_current_pid_tgid` and its like.
+    pub task: Task,
     /// The devices, routes and neighbours of the run.
     pub routes: Routes,
     /// The namespace of the packet's device; the table's first if not given.
@@ -46,6 +66,7 @@ pub struct Machine {
     pub recording: bool,
     pub(crate) trace: Trace,
     printer: Option<Sink>,
+    pub(crate) overflows: Overflows,
     pub(crate) stack: Stack,
     pub(crate) context: Block,
     /// The socket that a program runs for, where it is in no table.
@@ -83,7 +104,10 @@ impl Machine {
             seed: 0,
             cpu: 0,
             sockets,
+            syncookies: 1,
+            task: Task::default(),
             routes: Routes::default(),
+            overflows: Overflows::default(),
             netns: None,
             cgroup: 1,
             recording: true,

@@ -9,7 +9,7 @@ use crate::packet::Packet;
 fields! {
     Fields of "__sk_buff" in "sched_cls" {
         len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority, ingress_ifindex,
-        ifindex, tc_index, cb, hash, tc_classid, napi_id, tstamp, wire_len, gso_segs, gso_size, hwtstamp, family,
+        ifindex, tc_index, cb, hash, tc_classid, napi_id, tstamp, tstamp_type, wire_len, gso_segs, gso_size, hwtstamp, family,
         remote_ip4, local_ip4, remote_ip6, local_ip6, remote_port, local_port, sk;
         data, data_end, data_meta,
     }
@@ -106,6 +106,18 @@ pub(super) fn take_back(block: &Block, packet: &mut Packet) {
 /// Sets `skb->hash`.
 pub(crate) fn set_hash(block: &Block, hash: u32) {
     put32(block, Fields::get().hash, hash);
+}
+
+/// `skb->hash`.
+pub(crate) fn hash(block: &Block) -> u32 {
+    get32(block, Fields::get().hash)
+}
+
+/// Sets `skb->tstamp`, and whose time it is.
+pub(crate) fn set_tstamp(block: &Block, tstamp: u64, kind: u8) {
+    let fields = Fields::get();
+    put64(block, fields.tstamp, tstamp);
+    let _ = block.write(fields.tstamp_type, &[kind]);
 }
 
 /// `skb->protocol`, in host order.

@@ -9,6 +9,8 @@
 
 mod checksum;
 mod control;
+#[cfg(test)]
+mod coverage;
 pub(crate) mod dynptr;
 mod format;
 mod headers;
@@ -25,6 +27,7 @@ mod route;
 pub(crate) mod sockets;
 mod sockmap;
 mod storage;
+pub(crate) mod syncookie;
 mod tunnel;
 
 use crate::jit::{self, Native};
@@ -77,6 +80,9 @@ static TABLE: &[Helper] = &[
     plain(11, checksum::l4_replace),
     Helper { id: 12, body: Body::TailCall },
     plain(13, redirect::clone),
+    plain(14, misc::pid_tgid),
+    plain(15, misc::uid_gid),
+    plain(16, misc::comm),
     plain(17, misc::zero),
     plain(18, headers::vlan_push),
     plain(19, headers::vlan_pop),
@@ -91,6 +97,7 @@ static TABLE: &[Helper] = &[
     plain(30, tunnel::set_options),
     plain(31, headers::change_proto),
     plain(32, headers::change_type),
+    plain(34, packet::hash_recalc),
     plain(38, resize::change_tail),
     plain(39, packet::pull_data),
     plain(40, checksum::update),
@@ -115,6 +122,7 @@ static TABLE: &[Helper] = &[
     plain(63, message::pull_data),
     plain(64, control::bind),
     plain(65, resize::xdp_adjust_tail),
+    plain(66, packet::no_xfrm_state),
     plain(68, packet::load_bytes_relative),
     plain(69, route::fib_lookup),
     plain(70, sockmap::update_from_ops),
@@ -135,6 +143,7 @@ static TABLE: &[Helper] = &[
     plain(97, headers::ecn_set_ce),
     plain(98, sockets::listener),
     plain(99, sockets::skc_lookup_tcp),
+    plain(100, syncookie::check),
     plain(101, control::sysctl_name),
     plain(102, control::sysctl_current),
     plain(103, control::sysctl_new),
@@ -143,6 +152,7 @@ static TABLE: &[Helper] = &[
     plain(106, number::unsigned),
     plain(107, storage::socket_get),
     plain(108, storage::socket_delete),
+    plain(110, syncookie::gen_cookie),
     plain(118, misc::jiffies),
     plain(124, sockets::assign),
     plain(125, misc::time),
@@ -167,6 +177,7 @@ static TABLE: &[Helper] = &[
     plain(188, packet::xdp_len),
     plain(189, packet::xdp_load_bytes),
     plain(190, packet::xdp_store_bytes),
+    plain(192, packet::set_tstamp),
     plain(195, map::lookup_percpu),
     plain(197, dynptr::from_memory),
     plain(198, dynptr::ring_reserve),
@@ -175,6 +186,10 @@ static TABLE: &[Helper] = &[
     plain(201, dynptr::read),
     plain(202, dynptr::store),
     plain(203, dynptr::data),
+    plain(204, syncookie::raw_generate_v4),
+    plain(205, syncookie::raw_generate_v6),
+    plain(206, syncookie::raw_check_v4),
+    plain(207, syncookie::raw_check_v6),
     plain(208, misc::time),
 ];
 

@@ -1,7 +1,11 @@
 //! Packet bytes: load, store, pull; and the flow hash.
 
+use std::hash::{DefaultHasher, Hasher};
+
+use super::headers::{ETH_P_IP, ETH_P_IPV6};
 use crate::context::{Form, skb};
 use crate::errno::{Errno, r0};
+use crate::packet::Packet;
 use crate::world::World;
 
 /// Offsets are 32 bits, and none beyond this is in any packet.
@@ -99,6 +103,74 @@ pub(super) fn pull_data(world: &mut World<'_>, [_, len, ..]: [u64; 5]) -> u64 {
         Ok(_) => Errno::ENOMEM.r0(),
         Err(errno) => errno.r0(),
     }
+}
+
+/// `bpf_get_hash_recalc(ctx)`: the hash, made now if there is none
+pub(super) fn hash_recalc(world: &mut World<'_>, _: [u64; 5]) -> u64 {
+    let hash = world.change_skb(|packet, context| {
+        if skb::hash(context) == 0 {
+            skb::set_hash(context, flow_hash(packet, skb::network_protocol(context)));
+        }
+        skb::hash(context)
+    });
+    hash.map_or(0, u64::from)
+}
+
+/// A hash of what makes a flow: the same for both directions, and never 0. (The kernel's depends on a secret.)
+fn flow_hash(packet: &Packet, protocol: u16) -> u32 {
+    let mut header = [0; 40];
+    let network = packet.network_off();
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u16(protocol);
+    let (addresses, transport, ports_at) = match protocol {
+        ETH_P_IP if packet.peek(network, &mut header[..20]) => {
+            (12..20, header[9], 4 * i64::from(header[0] & 15))
+        }
+        ETH_P_IPV6 if packet.peek(network, &mut header) => (8..40, header[6], 40),
+        _ => (0..0, 0, 0),
+    };
+    hasher.write_u8(transport);
+    let mut ports = [0; 4];
+    // TCP, UDP, SCTP.
+    if matches!(transport, 6 | 17 | 132) {
+        packet.peek(network + ports_at, &mut ports);
+    }
+    let addresses = &header[addresses];
+    let (source, destination) = addresses.split_at(addresses.len() / 2);
+    let mut ends = [(source, &ports[..2]), (destination, &ports[2..])];
+    ends.sort_unstable();
+    for (address, port) in ends {
+        hasher.write(address);
+        hasher.write(port);
+    }
+    (hasher.finish() as u32).max(1)
+}
+
+/// `bpf_skb_set_tstamp(ctx, tstamp, type)`
+pub(super) fn set_tstamp(world: &mut World<'_>, [_, tstamp, kind, ..]: [u64; 5]) -> u64 {
+    /// `BPF_SKB_CLOCK_REALTIME`, `BPF_SKB_CLOCK_MONOTONIC`, `BPF_SKB_CLOCK_TAI`.
+    const REALTIME: u32 = 0;
+    const MONOTONIC: u32 = 1;
+    const TAI: u32 = 2;
+    let set = world.change_skb(|_, context| {
+        if ![ETH_P_IP, ETH_P_IPV6].contains(&skb::network_protocol(context)) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        match kind as u32 {
+            REALTIME => {}
+            MONOTONIC | TAI if tstamp != 0 => {}
+            _ => return Err(Errno::EINVAL),
+        }
+        skb::set_tstamp(context, tstamp, kind as u8);
+        Ok(())
+    });
+    r0(set.and_then(|result| result))
+}
+
+/// `bpf_skb_get_xfrm_state(ctx, index, to, size, flags)`: no packet here came through IPsec
+pub(super) fn no_xfrm_state(world: &mut World<'_>, [_, _, to, size, _]: [u64; 5]) -> u64 {
+    world.mem.clear(to, size as u32 as usize);
+    Errno::EINVAL.r0()
 }
 
 /// `bpf_set_hash_invalid(ctx)`

@@ -3,6 +3,7 @@
 //! Each program leaves what it learned in the array `out`, runs through `BPF_PROG_TEST_RUN` in a namespace of its own, and in
 //! both runners.
 
+mod cookies;
 mod headers;
 mod memory;
 mod program;
