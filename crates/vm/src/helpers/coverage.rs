@@ -20,6 +20,11 @@ fn helpers_of(hook: &Hook) -> (usize, Vec<&'static str>) {
     (allowed.len(), missing)
 }
 
+fn listed(names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 fn table() -> String {
     let (mut rows, mut idle) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
     for hook in Hook::all() {
@@ -30,19 +35,18 @@ fn table() -> String {
     }
     let mut rows: Vec<_> = rows.into_iter().map(|(helpers, hooks)| (hooks, helpers)).collect();
     rows.sort();
-    let mut text = "| hook | helpers that run | helpers that do not |\n| --- | --- | --- |\n".to_owned();
+    // What every hook may call and none can is said once.
+    let mut everywhere = rows.first().map_or(Vec::new(), |(_, (_, missing))| missing.clone());
+    everywhere.retain(|name| rows.iter().all(|(_, (_, missing))| missing.contains(name)));
+    let mut text = "| hook | run | do not run, beside those below |\n| --- | --- | --- |\n".to_owned();
     for (hooks, (all, missing)) in rows {
-        let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
-        let hooks: Vec<_> = hooks.iter().map(|hook| format!("`{hook}`")).collect();
         let run = all - missing.len();
-        let _ = writeln!(text, "| {} | {run} of {all} | {} |", hooks.join(", "), names.join(", "));
+        let own: Vec<_> = missing.into_iter().filter(|name| !everywhere.contains(name)).collect();
+        let _ = writeln!(text, "| {} | {run} of {all} | {} |", listed(&hooks), listed(&own));
     }
-    let idle: Vec<_> = idle.iter().map(|hook| format!("`{hook}`")).collect();
-    let _ = writeln!(
-        text,
-        "\nHooks that do not run: {}.",
-        if idle.is_empty() { "none".into() } else { idle.join(", ") }
-    );
+    let _ =
+        writeln!(text, "\nHelpers that every hook may call and that do not run: {}.", listed(&everywhere));
+    let _ = writeln!(text, "\nHooks that do not run: {}.", listed(&idle));
     text
 }
 

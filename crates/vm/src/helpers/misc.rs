@@ -29,28 +29,6 @@ pub(super) fn zero(_: &mut World<'_>, _: [u64; 5]) -> u64 {
     0
 }
 
-/// `bpf_get_current_pid_tgid()`
-pub(super) fn pid_tgid(world: &mut World<'_>, _: [u64; 5]) -> u64 {
-    u64::from(world.machine.task.tgid) << 32 | u64::from(world.machine.task.pid)
-}
-
-/// `bpf_get_current_uid_gid()`
-pub(super) fn uid_gid(world: &mut World<'_>, _: [u64; 5]) -> u64 {
-    u64::from(world.machine.task.gid) << 32 | u64::from(world.machine.task.uid)
-}
-
-/// `bpf_get_current_comm(to, size)`: with zeros behind it
-pub(super) fn comm(world: &mut World<'_>, [to, size, ..]: [u64; 5]) -> u64 {
-    /// `TASK_COMM_LEN`, without the zero at its end.
-    const LONGEST: usize = 15;
-    let size = size as u32 as usize;
-    let name = world.machine.task.comm.as_bytes();
-    let name = &name[..name.len().min(LONGEST).min(size.saturating_sub(1))];
-    world.mem.clear(to, size);
-    world.mem.write(to, name);
-    0
-}
-
 /// `bpf_strncmp(s1, size, s2)`: `s2` ends with a zero
 pub(super) fn strncmp(world: &mut World<'_>, [a, size, b, ..]: [u64; 5]) -> u64 {
     for index in 0..u64::from(size as u32) {

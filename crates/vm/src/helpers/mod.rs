@@ -14,6 +14,7 @@ mod coverage;
 pub(crate) mod dynptr;
 mod format;
 mod headers;
+mod identity;
 pub(crate) mod lock;
 mod map;
 mod message;
@@ -21,6 +22,7 @@ mod misc;
 mod number;
 mod options;
 mod packet;
+mod probe;
 mod redirect;
 mod resize;
 mod route;
@@ -80,9 +82,9 @@ static TABLE: &[Helper] = &[
     plain(11, checksum::l4_replace),
     Helper { id: 12, body: Body::TailCall },
     plain(13, redirect::clone),
-    plain(14, misc::pid_tgid),
-    plain(15, misc::uid_gid),
-    plain(16, misc::comm),
+    plain(14, identity::pid_tgid),
+    plain(15, identity::uid_gid),
+    plain(16, identity::comm),
     plain(17, misc::zero),
     plain(18, headers::vlan_push),
     plain(19, headers::vlan_pop),
@@ -105,8 +107,8 @@ static TABLE: &[Helper] = &[
     plain(42, misc::zero),
     plain(43, resize::change_head),
     plain(44, resize::xdp_adjust_head),
-    plain(46, misc::zero),
-    plain(47, packet::socket_uid),
+    plain(46, identity::cookie),
+    plain(47, identity::uid),
     plain(48, packet::set_hash),
     plain(49, options::set),
     plain(50, headers::adjust_room),
@@ -128,8 +130,11 @@ static TABLE: &[Helper] = &[
     plain(70, sockmap::update_from_ops),
     plain(71, sockmap::redirect_hash),
     plain(72, sockmap::redirect_hash),
+    plain(79, identity::packet_cgroup),
+    plain(80, identity::current_cgroup),
     plain(81, storage::cgroup_get),
     plain(82, sockmap::select_reuseport),
+    plain(83, identity::packet_ancestor),
     plain(84, sockets::lookup_tcp),
     plain(85, sockets::lookup_udp),
     plain(86, sockets::sk_release),
@@ -153,9 +158,18 @@ static TABLE: &[Helper] = &[
     plain(107, storage::socket_get),
     plain(108, storage::socket_delete),
     plain(110, syncookie::gen_cookie),
+    plain(112, probe::user),
+    plain(113, probe::kernel),
+    plain(114, probe::user),
+    plain(115, probe::kernel_text),
     plain(118, misc::jiffies),
+    plain(120, identity::no_pid_namespace),
+    plain(122, identity::netns_cookie),
+    plain(123, identity::current_ancestor),
     plain(124, sockets::assign),
     plain(125, misc::time),
+    plain(128, identity::socket_cgroup),
+    plain(129, identity::socket_ancestor),
     plain(130, map::ring_output),
     plain(131, map::ring_reserve),
     plain(132, map::ring_submit),
@@ -163,6 +177,7 @@ static TABLE: &[Helper] = &[
     plain(134, map::ring_query),
     plain(135, headers::csum_level),
     plain(137, sockets::to_tcp_sock),
+    plain(151, misc::zero),
     plain(152, redirect::neigh),
     plain(155, redirect::peer),
     plain(160, misc::time),

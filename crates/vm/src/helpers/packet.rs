@@ -188,8 +188,3 @@ pub(super) fn set_hash(world: &mut World<'_>, [_, hash, ..]: [u64; 5]) -> u64 {
     }
     0
 }
-
-/// `bpf_get_socket_uid(ctx)`: the overflow user, as packets here come without a socket of their own
-pub(super) fn socket_uid(_: &mut World<'_>, _: [u64; 5]) -> u64 {
-    65534
-}
