@@ -69,6 +69,10 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareErr
             *op = in_context(*op, &layout, proof.release())
                 .ok_or_else(|| unsupported(program, pc, "this access to the context".to_owned()))?;
         }
+        // Their layouts are the kernel's own: what stands at an address here is laid out otherwise.
+        if let Touch::Object(_) | Touch::Arena = proof.touch(pc) {
+            return Err(unsupported(program, pc, "fields of objects of the kernel's types".to_owned()));
+        }
         match *op {
             Op::Invalid(Invalid::Unsupported(what)) => return Err(unsupported(program, pc, what.to_owned())),
             Op::Invalid(Invalid::Helper(id)) => {

@@ -212,7 +212,7 @@ fn listener(world: &World<'_>, sk: u64) -> Option<(SocketId, Takes)> {
     let info = reader.socket(id)?.info();
     let listens = info.state == State::Listen && info.protocol == Protocol::Tcp;
     let v6 = info.family() == Family::V6;
-    listens.then(|| (id, Takes { v4: !(v6 && info.v6only), v6 }))
+    listens.then_some((id, Takes { v4: !(v6 && info.v6only), v6 }))
 }
 
 /// Whether the IP header's version is IPv6; the error where it does not fit its length or the socket's family.
