@@ -1,6 +1,6 @@
 //! Programs attached by `BPF_PROG_ATTACH`: to control groups of our own, to socket maps, to network namespaces.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::sys::{self, Errno};
 
@@ -28,6 +28,15 @@ pub fn attach(target: BorrowedFd<'_>, program: BorrowedFd<'_>, attach_type: u32)
             Err(errno)
         }
     }
+}
+
+/// Lets a loaded program choose among the sockets of a reuseport group, given one of them (`SO_ATTACH_REUSEPORT_EBPF`).
+///
+/// # Errors
+/// What the kernel says: `EINVAL` for a program of another sort.
+pub fn attach_reuseport(socket: BorrowedFd<'_>, program: BorrowedFd<'_>) -> Result<(), Errno> {
+    let number = program.as_raw_fd().to_ne_bytes();
+    sys::set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_EBPF, &number)
 }
 
 impl Drop for Attached {

@@ -25,7 +25,7 @@ mod symbols;
 mod sys;
 mod verify;
 
-pub use attach::{Attached, attach};
+pub use attach::{Attached, attach, attach_reuseport};
 pub use btf::{BtfRejected, LoadedBtf, load_btf};
 pub use cgroup::Cgroup;
 pub use kernel::{Kernel, Unavailable, probe};

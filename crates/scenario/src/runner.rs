@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use belay_object::{Object, Program};
+use belay_object::{Attach, Object, Program};
 use belay_spec::{Action, MapKind, Release};
 use belay_verifier::Verified;
 use belay_vm::{Checked, Compiled, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
@@ -58,6 +58,17 @@ pub fn array_entries(object: &Object) -> impl Iterator<Item = (&str, u32, &str)>
     arrays.flat_map(|map| map.init.iter().map(|init| (map.name.as_str(), init.index, init.target.as_str())))
 }
 
+/// Refuses a program whose hook does not run on packets.
+fn on_packets(program: &Program) -> Result<(), String> {
+    match &program.attach {
+        Attach::Hook(hook) if !hook.runs_on_packets() => Err(format!(
+            "program `{}`: `{}` runs on `{}`, not on packets",
+            program.name, hook.name, hook.context.name
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Runners {
     /// Programs with their proofs, for the interpreter; program arrays are filled.
     ///
@@ -66,6 +77,7 @@ impl Runners {
     pub fn verified(proofs: &[&Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for proof in proofs {
+            on_packets(proof.program())?;
             let runner = Interpreter::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
             runners.insert(proof.program().name.clone(), runner);
         }
@@ -84,6 +96,7 @@ impl Runners {
     pub fn compiled(proofs: &[&Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for proof in proofs {
+            on_packets(proof.program())?;
             let runner = Compiled::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
             runners.insert(proof.program().name.clone(), runner);
         }
@@ -109,6 +122,7 @@ impl Runners {
     ) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for program in programs {
+            on_packets(program)?;
             let mut runner = Checked::new(program, Arc::clone(maps), release).map_err(|e| e.to_string())?;
             runner.strictness.budget = budget;
             runners.insert(program.name.clone(), runner);

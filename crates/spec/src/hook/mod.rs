@@ -128,6 +128,11 @@ impl Hook {
         self.packet >= PacketRule::Write
     }
 
+    /// Whether its programs run on packets and on nothing besides: `__sk_buff` without flow keys, or `xdp_md`.
+    pub fn runs_on_packets(&self) -> bool {
+        matches!(self.context.name, "__sk_buff" | "xdp_md") && self.name != "flow_dissector"
+    }
+
     /// Whether `LD_ABS` and `LD_IND` load packet bytes here (measured on 6.18).
     pub fn packet_loads(&self) -> bool {
         matches!(self.name, "socket_filter" | "sched_cls" | "sched_act")

@@ -218,5 +218,5 @@ pub(super) fn set_cb_flags(world: &mut World<'_>, [_, flags, ..]: [u64; 5]) -> u
     let flags = flags as u32;
     event.cb_flags = flags & ALL_CB_FLAGS;
     sock_ops::set_cb_flags(&world.machine.context, event.cb_flags);
-    u64::from(flags & !ALL_CB_FLAGS)
+    i64::from((flags & !ALL_CB_FLAGS).cast_signed()) as u64
 }

@@ -96,9 +96,9 @@ fn put_connection(world: &World<'_>, map: u64, key: u64, flags: u64) -> Result<(
     with_key(world.mem, map, key, |key| map.storage().update(key, Value::Bytes(&cookie), flags, side))
 }
 
-/// `bpf_sk_select_reuseport(reuse, map, key, flags)`
-pub(super) fn select_reuseport(world: &mut World<'_>, [_, map, key, flags, _]: [u64; 5]) -> u64 {
-    let selected = choose(world, map, key, flags);
+/// `bpf_sk_select_reuseport(reuse, map, key, flags)`: nobody looks at the flags
+pub(super) fn select_reuseport(world: &mut World<'_>, [_, map, key, ..]: [u64; 5]) -> u64 {
+    let selected = choose(world, map, key);
     if let (Ok(socket), Input::Reuseport(input)) = (selected, &mut world.input) {
         input.selected = Some(socket);
     }
@@ -106,10 +106,7 @@ pub(super) fn select_reuseport(world: &mut World<'_>, [_, map, key, flags, _]: [
 }
 
 /// The socket in an entry, if it is of the group that the packet is for.
-fn choose(world: &World<'_>, map: u64, key: u64, flags: u64) -> Result<SocketId, Errno> {
-    if flags != 0 {
-        return Err(Errno::EINVAL);
-    }
+fn choose(world: &World<'_>, map: u64, key: u64) -> Result<SocketId, Errno> {
     let Input::Reuseport(input) = &world.input else { return Err(Errno::EINVAL) };
     let (map, _) = world.map(map).ok_or(Errno::EINVAL)?;
     let entry = entry(world, map, key, false).ok_or(Errno::ENOENT)?;

@@ -1,6 +1,7 @@
 //! Storage of sockets and cgroups.
 
 use super::sockets;
+use crate::context::Form;
 use crate::errno::{Errno, r0};
 use crate::maps::Value;
 use crate::maps::storage::Place;
@@ -11,6 +12,10 @@ const CREATE: u64 = 1;
 
 /// The cookie of the full socket at an address: the key of its storage.
 fn owner(world: &World<'_>, socket: u64) -> Option<[u8; 8]> {
+    // The socket that the program runs for, which may be the context itself.
+    if sockets::is_model(world, socket) || (socket == world.context && world.layout.form == Form::Sock) {
+        return world.input.sock().map(|sock| sock.cookie.to_le_bytes());
+    }
     let id = sockets::at(&world.machine.sockets, socket)?;
     let reader = world.machine.sockets.read();
     let socket = reader.socket(id).filter(|socket| socket.is_full())?;

@@ -1,10 +1,10 @@
 //! Programs that leave what they see in the array `out`, run by the three runners and by the kernel.
 
 use std::fmt::Debug;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
-use belay_linux::{Cgroup, LoadedObject, LogLevel, NetNs, attach, verify_object};
+use belay_linux::{Cgroup, Exist, LoadedObject, LogLevel, NetNs, attach, verify_object};
 use belay_object::{Object, Options};
 use belay_sockets::SocketTable;
 use belay_spec::{Access, Action, FieldKind, Hook, Release, SockKind};
@@ -83,7 +83,24 @@ pub(crate) fn ours<I: Debug>(object: &Object, sockets: &SocketTable, make: impl 
 where
     for<'i> &'i mut I: Into<Input<'i>>,
 {
-    let maps = || Arc::new(Maps::from_defs(&object.maps).expect("the maps can be made"));
+    ours_filled(object, sockets, |_| (), make)
+}
+
+/// Likewise, beside maps that hold something.
+pub(crate) fn ours_filled<I: Debug>(
+    object: &Object,
+    sockets: &SocketTable,
+    fill: impl Fn(&Maps),
+    make: impl Fn() -> I,
+) -> (Ran, I)
+where
+    for<'i> &'i mut I: Into<Input<'i>>,
+{
+    let maps = || {
+        let maps = Maps::from_defs(&object.maps).expect("the maps can be made");
+        fill(&maps);
+        Arc::new(maps)
+    };
     let machine = || Machine::new(sockets.clone());
     let (shared, mut input) = (maps(), make());
     let mut program =
@@ -130,6 +147,13 @@ impl InKernel {
 
     pub(crate) fn map(&self, name: &str) -> &belay_linux::Map {
         self.0.maps.by_name(name).expect("it is there")
+    }
+
+    /// Puts a socket into a map of sockets.
+    pub(crate) fn set_socket(&self, map: &str, key: u32, socket: &impl AsFd) {
+        let number = i64::from(socket.as_fd().as_raw_fd());
+        let put = self.map(map).update(&key.to_ne_bytes(), &number.to_ne_bytes(), Exist::Any);
+        put.expect("it may hold it");
     }
 
     /// What the program left.

@@ -11,4 +11,6 @@ mod judge;
 mod lookup;
 mod mismatch;
 mod packets;
+mod reuseport;
 mod socket;
+mod stream;

@@ -30,7 +30,7 @@ fn follower(hook: &Hook) -> String {
 fn programs_on_what_is_not_theirs_see_zeros() {
     let mut tried = 0;
     for hook in Hook::all() {
-        let packets = matches!(hook.context.name, "xdp_md" | "__sk_buff") && hook.name != "flow_dissector";
+        let packets = hook.runs_on_packets();
         let skipped = [
             "pt_regs",
             "tracepoint",
