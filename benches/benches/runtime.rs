@@ -1,6 +1,6 @@
 //! Five programs on Belay, its peers, and the kernel's JIT.
 //!
-//! `cargo bench --manifest-path benches/Cargo.toml --bench runtime`, as root for the kernel's column.
+//! `cargo bench --manifest-path benches/Cargo.toml --bench runtime [-- NAME]`, as root for the kernel's column.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use belay_vm::{Compiled, Interpreter, Machine, Maps, Packet};
 
 fn main() {
     let mut rows = Vec::new();
-    for program in PROGRAMS {
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    for program in PROGRAMS.into_iter().filter(|program| program.name.contains(&wanted)) {
         let (names, times) = row(&program);
         rows.push((program.name, names, times));
         eprintln!("{} measured", program.name);

@@ -119,6 +119,7 @@ impl Layout {
     }
 
     /// Before a run: readies the input for the hook, and writes the context.
+    #[inline]
     pub(crate) fn enter(&self, machine: &mut Machine, input: &mut Input<'_>) {
         if machine.context_of != Some(self.form) {
             let _ = machine.context.clear(0, machine.context.len());
@@ -178,6 +179,7 @@ impl Layout {
     }
 
     /// After a run: takes back what the program stored.
+    #[inline]
     pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>) {
         match (self.form, input) {
             (Form::Skb { .. }, Input::Packet(packet)) => skb::take_back(block, packet),

@@ -79,6 +79,7 @@ mod view {
     pub(super) const DST_IP6: usize = 56;
 }
 
+#[inline]
 pub(super) fn refresh(block: &Block, packet: &Packet) {
     let fields = Fields::get();
     put32(block, fields.len, packet.len() as u32);

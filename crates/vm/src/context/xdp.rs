@@ -11,6 +11,7 @@ fields! {
     }
 }
 
+#[inline]
 pub(super) fn fill(block: &Block, packet: &Packet) {
     let fields = Fields::get();
     put32(block, fields.ingress_ifindex, packet.metadata.ifindex);
@@ -19,6 +20,7 @@ pub(super) fn fill(block: &Block, packet: &Packet) {
     refresh(block, packet);
 }
 
+#[inline]
 pub(super) fn refresh(block: &Block, packet: &Packet) {
     let fields = Fields::get();
     put64(block, fields.data, packet.data_addr());

@@ -8,7 +8,11 @@ use super::storage::{
 use crate::errno::Errno;
 use crate::memory::Block;
 
-/// An array of values, or of one value for each CPU.
+/// The values of two CPUs are in no common cache line, nor in neighbours that are fetched together: counters are what
+/// such arrays are for.
+const APART: usize = 128;
+
+/// An array of values, or of one value for each CPU: all of one CPU, then all of the next.
 pub(crate) struct Array {
     values: Block,
     value_size: usize,
@@ -20,23 +24,27 @@ pub(crate) struct Array {
 impl Array {
     /// All zero. `cpus` is 0 for an array that all CPUs share.
     pub(crate) fn new(value_size: usize, max_entries: u32, cpus: usize) -> Array {
-        let size = stride(value_size) * cpus.max(1) * max_entries as usize;
+        let each = each(value_size, max_entries);
+        let size = if cpus > 0 { each.next_multiple_of(APART) * cpus } else { each };
         Array { values: Block::zeroed(size), value_size, max_entries, cpus }
     }
 
     fn place(&self, index: u32) -> Option<Place<'_>> {
-        let size = stride(self.value_size) * self.cpus.max(1);
-        (index < self.max_entries).then(|| Place { block: &self.values, off: index as usize * size })
+        let off = index as usize * stride(self.value_size);
+        (index < self.max_entries).then_some(Place { block: &self.values, off })
     }
 
     fn on_cpu<'m>(&self, place: Place<'m>, side: Side) -> Place<'m> {
         match side {
-            Side::Program(cpu) if self.cpus > 0 => {
-                place.skip(cpu.min(self.cpus - 1) * stride(self.value_size))
-            }
+            Side::Program(cpu) if self.cpus > 0 => place.skip(cpu.min(self.cpus - 1) * self.cpu_distance()),
             _ => place,
         }
     }
+}
+
+/// Bytes of all values of one CPU.
+fn each(value_size: usize, max_entries: u32) -> usize {
+    stride(value_size) * max_entries as usize
 }
 
 /// The index that a key of four bytes holds.
@@ -66,9 +74,9 @@ impl Storage for Array {
         }
         match side {
             Side::User if self.cpus > 0 => {
-                let step = stride(self.value_size);
                 for cpu in 0..self.cpus {
-                    value.write_to(place.skip(cpu * step), cpu * step, self.value_size);
+                    let skip = cpu * stride(self.value_size);
+                    value.write_to(place.skip(cpu * self.cpu_distance()), skip, self.value_size);
                 }
             }
             _ => value.write_to(self.on_cpu(place, side), 0, self.value_size),
@@ -96,5 +104,9 @@ impl Storage for Array {
 
     fn cpu_stride(&self) -> usize {
         if self.cpus > 0 { stride(self.value_size) } else { 0 }
+    }
+
+    fn cpu_distance(&self) -> usize {
+        each(self.value_size, self.max_entries).next_multiple_of(APART)
     }
 }

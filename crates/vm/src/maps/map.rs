@@ -254,7 +254,10 @@ impl Map {
 
     fn copy_value(&self, place: Place<'_>) -> Vec<u8> {
         let mut value = vec![0; self.user_value_size()];
-        place.read(&mut value);
+        let each = self.cpu_stride().unwrap_or(value.len()).max(1);
+        for (cpu, part) in value.chunks_mut(each).enumerate() {
+            place.skip(cpu * self.storage.cpu_distance()).read(part);
+        }
         value
     }
 

@@ -189,9 +189,14 @@ pub(crate) trait Storage: Send + Sync {
     /// The element at a cursor; 0 is the first. Entries that come and go meanwhile may be met or not.
     fn element(&self, cursor: u64, side: Side) -> Option<Element<'_>>;
 
-    /// How many bytes lie between the values of two CPUs; 0 where all CPUs share one.
+    /// How many bytes lie between the values of two CPUs in what user space reads and writes; 0 where all CPUs share one.
     fn cpu_stride(&self) -> usize {
         0
+    }
+
+    /// How many bytes lie between the values of two CPUs in memory.
+    fn cpu_distance(&self) -> usize {
+        self.cpu_stride()
     }
 
     /// Where its values lie, if it is an array that all CPUs share.
