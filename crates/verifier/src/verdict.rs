@@ -180,6 +180,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
             maps: maps.to_vec(),
             release: options.kernel.release(),
             touches: walk.touches,
+            reads_map: walk.reads_map,
             frames: layout.functions.iter().map(|f| Pc(f.start)).zip(walk.stack_depths).collect(),
         })),
         Err((function, failure)) => match failure.stop {

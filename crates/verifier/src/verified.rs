@@ -38,6 +38,7 @@ pub struct Verified {
     pub(crate) maps: Vec<MapDef>,
     pub(crate) release: Release,
     pub(crate) touches: Vec<Touch>,
+    pub(crate) reads_map: Option<Pc>,
     pub(crate) frames: Vec<(Pc, u32)>,
 }
 
@@ -61,6 +62,12 @@ impl Verified {
     /// its frame: at most 512.
     pub fn frames(&self) -> &[(Pc, u32)] {
         &self.frames
+    }
+
+    /// An instruction that reads the kernel's `struct bpf_map` of a map, if there is one: for [`Verified::touch`] that is
+    /// memory, but memory that only a kernel has.
+    pub fn reads_map(&self) -> Option<Pc> {
+        self.reads_map
     }
 
     /// What the instruction at `pc` touches.

@@ -76,6 +76,8 @@ pub(crate) struct Walk<'p> {
     subject: Subject<'p>,
     /// What each instruction touches, as far as it was walked.
     pub(crate) touches: Vec<Touch>,
+    /// The first instruction that was seen to follow a pointer to a map itself.
+    pub(crate) reads_map: Option<Pc>,
     /// Deepest stack byte of each function.
     pub(crate) stack_depths: Vec<u32>,
     /// Spills around calls, which may not count.
@@ -111,6 +113,7 @@ impl<'p> Walk<'p> {
     pub(crate) fn new(subject: Subject<'p>) -> Walk<'p> {
         Walk {
             touches: vec![Touch::None; subject.layout.len()],
+            reads_map: None,
             stack_depths: vec![0; subject.layout.functions.len()],
             spills: if subject.release.has(Rule::SpillsRemoved) {
                 Spills::of(subject.layout)

@@ -61,6 +61,9 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareErr
             return Err(PrepareError::OtherMap { program: program.name.clone(), map: def.name.clone() });
         }
     }
+    if let Some(pc) = proof.reads_map() {
+        return Err(unsupported(program, pc, "fields of the kernel's `struct bpf_map`".to_owned()));
+    }
     let mut code = translate(program, maps, layout, proof.release());
     code.verified = true;
     code.frames = proof.frames().into();

@@ -199,6 +199,9 @@ impl Walk<'_> {
             Pointer::Arena => Touch::Arena,
             _ => Touch::Memory,
         };
+        if let Pointer::Map(_) = pointer {
+            self.reads_map.get_or_insert(at.pc);
+        }
         let Some(noted) = self.touches.get_mut(at.pc.index()) else { return Ok(()) };
         match *noted {
             Touch::None => *noted = touch,
