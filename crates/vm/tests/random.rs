@@ -108,6 +108,102 @@ fn slot() -> impl Strategy<Value = Slot> {
     )
 }
 
+/// Helpers of packets, text and routes, and what they take: the context, a number, a stack pointer, a size.
+const CALLS: &[(i32, &str)] = &[
+    (6, "psnnn"),
+    (18, "cnn"),
+    (19, "c"),
+    (20, "cpsn"),
+    (21, "cpsn"),
+    (29, "cps"),
+    (30, "cps"),
+    (31, "cnn"),
+    (32, "cn"),
+    (34, "c"),
+    (38, "cnn"),
+    (43, "cnn"),
+    (44, "cn"),
+    (46, "c"),
+    (50, "cnnn"),
+    (54, "cn"),
+    (65, "cn"),
+    (69, "cpsn"),
+    (97, "c"),
+    (105, "psnp"),
+    (106, "psnp"),
+    (113, "psn"),
+    (115, "psn"),
+    (122, "c"),
+    (135, "cn"),
+    (163, "cnpnn"),
+    (188, "c"),
+    (189, "cnps"),
+    (190, "cnps"),
+    (192, "cnn"),
+    (204, "pps"),
+    (206, "pp"),
+];
+
+/// A call of one of them.
+fn call_piece() -> impl Strategy<Value = Vec<Slot>> {
+    let number = prop_oneof![0..70_i32, Just(-1), Just(0x81), Just(0x8100), -100..0_i32, any::<i32>()];
+    (prop::sample::select(CALLS), prop::array::uniform5(number), 1..65_i32).prop_map(
+        |((id, takes), numbers, size)| {
+            let s = |opcode, dst, src, off, imm| Slot { opcode, dst, src, off, imm };
+            let mut slots = Vec::new();
+            for (register, (kind, number)) in (1..).zip(takes.chars().zip(numbers)) {
+                match kind {
+                    'c' => slots.push(s(0x79, register, 10, -24, 0)),
+                    'p' => slots.extend([s(0xbf, register, 10, 0, 0), s(0x07, register, 0, 0, -96)]),
+                    's' => slots.push(s(0xb7, register, 0, 0, size)),
+                    _ => slots.push(s(0xb7, register, 0, 0, number)),
+                }
+            }
+            slots.push(s(0x85, 0, 0, 0, id));
+            slots
+        },
+    )
+}
+
+/// A dynptr over a record or a map value at `r10 - 48`, used and let go.
+fn dynptr_piece() -> impl Strategy<Value = Vec<Slot>> {
+    let number = || prop_oneof![0..20_i32, Just(-1), Just(4096)];
+    (any::<bool>(), prop::array::uniform4(number()), 0..9_i32, 199..201_i32).prop_map(
+        |(ring, n, len, end)| {
+            let s = |opcode, dst, src, off, imm| Slot { opcode, dst, src, off, imm };
+            let at = |register: u8, off: i32| [s(0xbf, register, 10, 0, 0), s(0x07, register, 0, 0, off)];
+            let set = |register: u8, value: i32| s(0xb7, register, 0, 0, value);
+            let call = |id: i32| s(0x85, 0, 0, 0, id);
+            let make = match ring {
+                true => vec![s(0x18, 1, 1, 0, 5), s(0, 0, 0, 0, 0), set(2, n[0])],
+                false => vec![s(0xbf, 1, 0, 0, 0), set(2, 16)],
+            };
+            let read = [&at(1, -96)[..], &[set(2, len)], &at(3, -48), &[set(4, n[1]), set(5, 0), call(201)]]
+                .concat();
+            let write = [&at(1, -48)[..], &[set(2, n[2])], &at(3, -96), &[set(4, len), set(5, 0), call(202)]]
+                .concat();
+            let data = [
+                &at(1, -48)[..],
+                &[set(2, n[3]), set(3, 8), call(203), s(0x15, 0, 0, 1, 0), s(0x7a, 0, 0, 0, 7)],
+            ];
+            let last = if ring { [&at(1, -48)[..], &[set(2, 0), call(end)]].concat() } else { Vec::new() };
+            let make = [&make[..], &[set(3, 0)], &at(4, -48), &[call(if ring { 198 } else { 197 })]].concat();
+            let used = [&make[..], &read, &write, &data.concat(), &last].concat();
+            if ring {
+                return used;
+            }
+            let find = [
+                s(0x62, 10, 0, -8, 1),
+                s(0x18, 1, 1, 0, 0),
+                s(0, 0, 0, 0, 0),
+                s(0xbf, 2, 10, 0, 0),
+                s(0x07, 2, 0, 0, -8),
+            ];
+            [&find[..], &[call(1), s(0x15, 0, 0, used.len() as i16, 0)], &used].concat()
+        },
+    )
+}
+
 /// Pieces of sense: a map lookup with a key, a socket lookup, a reserved record.
 fn piece() -> impl Strategy<Value = Vec<Slot>> {
     let s = |opcode, dst, src, off, imm| Slot { opcode, dst, src, off, imm };
@@ -116,6 +212,8 @@ fn piece() -> impl Strategy<Value = Vec<Slot>> {
     let key = [s(0x7a, 10, 0, -8, 1), s(0xbf, 2, 10, 0, 0), s(0x07, 2, 0, 0, -8)];
     prop_oneof![
         8 => slot().prop_map(|slot| vec![slot]),
+        4 => call_piece(),
+        2 => dynptr_piece(),
         1 => (0..9, prop::sample::select(vec![1, 3])).prop_map(move |(index, id)| {
             [&key[..], &map(index), &[call(id)]].concat()
         }),
