@@ -1,8 +1,11 @@
-//! What goes into a run, and what came of it.
+//! What goes into a run, and whether what came of it was expected.
 //!
-//! `belay run` and `belay test` share this: packets of a capture ([`capture`]), entries of maps by the names of their
-//! fields ([`fill`]), the host that a socket table describes ([`Host`]), and programs ready to run by either interpreter
-//! ([`Runners`]).
+//! `belay run` and `belay test` share the first part: packets of a capture ([`capture`]), entries of maps by the names of
+//! their fields ([`fill`]), the host that a socket table describes ([`Host`]), and programs ready to run ([`Runners`]).
+//!
+//! A *scenario* is the second: a file that names all of these and what is expected. It is read ([`read`]), run
+//! ([`run`], or many at once: [`Suite`]) and told ([`report`]). What a packet is written as, built from and compared by is
+//! one table of layers, in `packet`. Nothing in a scenario makes anything here panic: a mistake has its place.
 #![forbid(unsafe_code)]
 
 pub mod capture;
@@ -18,7 +21,7 @@ mod scenario;
 mod summary;
 mod typed;
 
-pub use file::{Library, ScenarioError, read, read_text};
+pub use file::{Library, ScenarioError, read};
 pub use host::Host;
 pub use packet::{Difference, TextError, from_layers};
 pub use run::{End, Finding, Options, Outcome, RunnerKind, Sides, Source, Suite, kernel, run, sources};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use belay_object::Object;
 use belay_sockets::{Place, SocketId, SocketTable};
 use belay_spec::Release;
+use belay_vm::routes::Routes;
 
 use crate::packet::Layer;
 
@@ -24,6 +25,7 @@ pub struct Scenario {
     /// Instructions after which the checked interpreter stops a run.
     pub(crate) budget: u64,
     pub(crate) sockets: Option<SocketTable>,
+    pub(crate) routes: Option<Routes>,
     pub(crate) fills: Vec<Fill>,
     pub(crate) steps: Vec<Step>,
     /// The code by which verification shall refuse the first program.

@@ -2,6 +2,7 @@
 
 use belay_object::{Attach, Object, Program};
 use belay_sockets::{SocketId, SocketTable};
+use belay_vm::routes::Routes;
 
 use super::Context;
 use super::mistake::{Mistake, listed};
@@ -17,6 +18,7 @@ pub(crate) struct Subject<'s> {
     pub(crate) context: &'s Context<'s>,
     pub(crate) object: &'s Object,
     pub(crate) sockets: &'s SocketTable,
+    pub(crate) routes: Option<&'s Routes>,
 }
 
 /// What a packet is held to.

@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use belay_diagnostics::printable;
 use belay_object::{Object, Options};
+use belay_sockets::Place;
 use belay_spec::Release;
 use belay_verifier::{Judgement, verify};
+
+use super::ScenarioError;
 
 /// The largest file that is read: objects, captures and tables are far smaller.
 const LARGEST: u64 = 1 << 28;
@@ -84,9 +87,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// Likewise.
-pub fn read_text(path: &Path) -> Result<String, String> {
-    String::from_utf8(read(path)?)
-        .map_err(|e| format!("is not text: invalid UTF-8 at byte {}", e.utf8_error().valid_up_to()))
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    text(read(path)?).map_err(|(_, why)| why)
+}
+
+/// A scenario's text; what is wrong has its place.
+pub(crate) fn read_scenario(file: &str, path: &Path) -> Result<String, ScenarioError> {
+    let error =
+        |before: &str, message| ScenarioError { place: Place::of(file, before, before.len()), message };
+    let bytes = read(path).map_err(|why| error("", why))?;
+    text(bytes).map_err(|(before, why)| error(&before, why))
+}
+
+/// Bytes as text; else what is before the first that is none, and what is wrong.
+fn text(bytes: Vec<u8>) -> Result<String, (String, String)> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default()).into_owned();
+        (before, format!("is not text: invalid UTF-8 at byte {valid}"))
+    })
 }
 
 /// The operating system's words, in the style of messages.

@@ -17,7 +17,8 @@ use belay_sockets::SocketTable;
 
 use crate::scenario::{Expectation, Scenario};
 use expect::Subject;
-pub use library::{Library, read_text};
+pub use library::Library;
+pub(crate) use library::read_scenario;
 use mistake::Mistake;
 pub use mistake::ScenarioError;
 use setup::Setup;
@@ -130,8 +131,10 @@ fn scenario(
     let object = setup.object(context)?;
     let first = body.packets.is_none().then(|| setup.program(&object, context)).transpose()?;
     let sockets = setup.sockets(context)?;
+    let routes = setup.routes(context)?;
     let nobody = SocketTable::empty();
-    let subject = Subject { context, object: &object, sockets: sockets.as_ref().unwrap_or(&nobody) };
+    let of_packets = sockets.as_ref().unwrap_or(&nobody);
+    let subject = Subject { context, object: &object, sockets: of_packets, routes: routes.as_ref() };
     let steps = packets::steps(&subject, setup, body.packets)?;
     let mut programs: Vec<String> = Vec::new();
     let used = steps.iter().map(|step| &step.program).chain(first.map(|program| &program.name));
@@ -159,6 +162,7 @@ fn scenario(
         actions: end.actions,
         at_end: end.expectations,
         sockets,
+        routes,
         object,
     };
     Ok(scenario)

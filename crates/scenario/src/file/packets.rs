@@ -178,7 +178,7 @@ fn duration(item: &Item<'_>) -> Result<u64, Mistake> {
     Ok(ns as u64)
 }
 
-/// A device by its name in the socket table, or by its number.
+/// A device by its number, or by its name among the sockets or the routes.
 fn device(subject: &Subject<'_>, item: &Item<'_>) -> Result<u32, Mistake> {
     if item.as_integer().is_some() {
         return item.integer();
@@ -186,9 +186,15 @@ fn device(subject: &Subject<'_>, item: &Item<'_>) -> Result<u32, Mistake> {
     let name = item.string()?;
     let reader = subject.sockets.read();
     let netns = reader.default_netns().and_then(|id| reader.netns(id));
-    let devices = netns.map(|netns| netns.devices()).unwrap_or_default();
-    devices.iter().find(|device| device.name == name).map(|device| device.ifindex).ok_or_else(|| {
-        let names = listed(devices.iter().map(|device| device.name.as_str()));
+    let of_sockets = netns.map(|netns| netns.devices()).unwrap_or_default();
+    let of_routes = subject.routes.map(|routes| routes.devices.as_slice()).unwrap_or_default();
+    let devices: Vec<(&str, u32)> = of_sockets
+        .iter()
+        .map(|device| (device.name.as_str(), device.ifindex))
+        .chain(of_routes.iter().map(|device| (device.name.as_str(), device.index)))
+        .collect();
+    devices.iter().find(|(known, _)| *known == name).map(|(_, ifindex)| *ifindex).ok_or_else(|| {
+        let names = listed(devices.iter().map(|(name, _)| *name));
         item.mistake(format!("no device `{}`; there are {names}", name.escape_debug()))
     })
 }

@@ -7,6 +7,9 @@ use belay_diagnostics::printable;
 use belay_object::{Object, Options, Program};
 use belay_sockets::{Place, SocketTable};
 use belay_spec::Release;
+use belay_vm::routes::Routes;
+use serde::Deserialize;
+use toml::de::ValueDeserializer;
 
 use super::Context;
 use super::mistake::{Mistake, listed};
@@ -27,6 +30,7 @@ pub(crate) struct Setup<'t> {
     globals: Vec<Item<'t>>,
     maps: Vec<Item<'t>>,
     sockets: Option<Item<'t>>,
+    routes: Option<Item<'t>>,
     kernel: Option<Item<'t>>,
 }
 
@@ -43,6 +47,7 @@ impl<'t> Setup<'t> {
             globals: table.take("globals").into_iter().collect(),
             maps: table.take("maps").into_iter().collect(),
             sockets: table.take("sockets"),
+            routes: table.take("routes"),
             kernel: table.take("kernel"),
         }
     }
@@ -72,6 +77,7 @@ impl<'t> Setup<'t> {
             globals: joined(base.globals, self.globals),
             maps: joined(base.maps, self.maps),
             sockets: self.sockets.or(base.sockets),
+            routes: self.routes.or(base.routes),
             kernel: self.kernel.or(base.kernel),
         }
     }
@@ -153,6 +159,26 @@ impl<'t> Setup<'t> {
                 })?,
         };
         Ok(Some(read))
+    }
+
+    pub(crate) fn routes(&self, context: &Context<'_>) -> Result<Option<Routes>, Mistake> {
+        let Some(item) = &self.routes else { return Ok(None) };
+        let first_line = |error: &toml::de::Error| {
+            error.message().lines().next().unwrap_or("not a routing table").to_owned()
+        };
+        if let Some(path) = item.as_str() {
+            let path = context.beside(path);
+            let read = super::library::read_scenario(&path.display().to_string(), &path);
+            let text = read.map_err(|e| item.mistake(printable(&e.to_string())))?;
+            return toml::from_str(&text).map(Some).map_err(|error| {
+                let place =
+                    Place::of(&path.display().to_string(), &text, error.span().map_or(0, |span| span.start));
+                item.mistake(printable(&format!("{place}: {}", first_line(&error))))
+            });
+        }
+        Routes::deserialize(ValueDeserializer::from(item.clone().into_value()))
+            .map(Some)
+            .map_err(|error| Mistake::new(error.span().unwrap_or(item.at()), first_line(&error)))
     }
 
     pub(crate) fn fills(&self, object: &Object, context: &Context<'_>) -> Result<Vec<Fill>, Mistake> {

@@ -37,7 +37,7 @@ pub(crate) fn compare(expected: &[u8], actual: &[u8]) -> Vec<Difference> {
         compare_headers(here, expected, actual, &name(&wanted, number), &mut differences);
         end = here.start + here.len;
     }
-    compare_bytes(end, expected, actual, &mut differences);
+    compare_bytes("bytes", end, expected, actual, &mut differences);
     differences
 }
 
@@ -86,7 +86,7 @@ fn compare_headers(
 }
 
 /// Rows of bytes that differ, from an offset on.
-fn compare_bytes(from: usize, expected: &[u8], actual: &[u8], differences: &mut Vec<Difference>) {
+fn compare_bytes(name: &str, from: usize, expected: &[u8], actual: &[u8], differences: &mut Vec<Difference>) {
     /// More rows help nobody.
     const MOST: usize = 8;
     let mut rows = 0;
@@ -101,7 +101,7 @@ fn compare_bytes(from: usize, expected: &[u8], actual: &[u8], differences: &mut 
         rows += 1;
         if rows > MOST {
             differences.push(Difference {
-                what: "bytes".to_owned(),
+                what: name.to_owned(),
                 expected: "…".to_owned(),
                 actual: "…".to_owned(),
             });
@@ -109,7 +109,7 @@ fn compare_bytes(from: usize, expected: &[u8], actual: &[u8], differences: &mut 
         }
         let end = start + wanted.len().max(found.len());
         differences.push(Difference {
-            what: format!("bytes {start}..{end}"),
+            what: format!("{name} {start}..{end}"),
             expected: row(&wanted),
             actual: row(&found),
         });
@@ -159,7 +159,7 @@ pub(crate) fn lacks(wanted: &[Layer], actual: &[u8]) -> Vec<Difference> {
             Layer::Payload(payload) => {
                 let there = actual.get(rest..).unwrap_or_default();
                 if there != payload {
-                    compare_bytes(0, payload, there, &mut differences);
+                    compare_bytes("payload", 0, payload, there, &mut differences);
                 }
             }
         }

@@ -10,6 +10,8 @@ use super::layer::{Field, Form, KINDS, Kind};
 
 /// The longest packet that can be written.
 pub(crate) const LONGEST: usize = 1 << 16;
+/// What text stands in: whichever the TOML around it leaves free.
+const QUOTES: [char; 2] = ['"', '\''];
 /// The most layers.
 const MOST_LAYERS: usize = 64;
 
@@ -168,8 +170,9 @@ fn mac(text: &str) -> Option<u128> {
 
 /// The bytes of a payload; none if the word is not one.
 fn payload(at: usize, word: &str) -> Result<Option<Vec<u8>>, TextError> {
-    let bytes = if let Some(rest) = word.strip_prefix('"') {
-        unquoted(at + 1, rest)?
+    let quote = word.chars().next().filter(|c| QUOTES.contains(c));
+    let bytes = if let Some((quote, rest)) = quote.and_then(|quote| Some((quote, word.get(1..)?))) {
+        unquoted(at + 1, rest, quote)?
     } else if let Some(digits) = word.strip_prefix("hex:") {
         hex(digits).map_err(|message| error(at + 4, message))?
     } else if let Some(count) = word.strip_prefix("zero:") {
@@ -205,12 +208,12 @@ pub(crate) fn hex(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// The text up to the closing quote, escapes resolved. The quote itself was found by [`Words`].
-fn unquoted(at: usize, text: &str) -> Result<Vec<u8>, TextError> {
+fn unquoted(at: usize, text: &str, quote: char) -> Result<Vec<u8>, TextError> {
     let mut bytes = Vec::new();
     let mut rest = text.char_indices();
     while let Some((index, c)) = rest.next() {
         match c {
-            '"' => return Ok(bytes),
+            c if c == quote => return Ok(bytes),
             '\\' => {
                 let wrong = || {
                     error(at + index, "no such escape: `\\n`, `\\r`, `\\t`, `\\0`, `\\\\`, `\\\"`, `\\x1f`")
@@ -223,6 +226,7 @@ fn unquoted(at: usize, text: &str) -> Result<Vec<u8>, TextError> {
                     '0' => 0,
                     '\\' => b'\\',
                     '"' => b'"',
+                    '\'' => b'\'',
                     'x' => {
                         let mut digit = || rest.next().and_then(|(_, c)| c.to_digit(16));
                         let (high, low) = digit().zip(digit()).ok_or_else(wrong)?;
@@ -270,7 +274,9 @@ impl<'t> Words<'t> {
                 return Ok(None);
             }
             Some('/') => 1,
-            Some('"') => quoted(rest).ok_or_else(|| error(start, "the quote is not closed"))?,
+            Some(quote) if QUOTES.contains(&quote) => {
+                quoted(rest, quote).ok_or_else(|| error(start, "the quote is not closed"))?
+            }
             Some(_) => rest.find(|c: char| c.is_whitespace() || c == '/').unwrap_or(rest.len()),
         };
         self.at = start + len;
@@ -279,13 +285,13 @@ impl<'t> Words<'t> {
 }
 
 /// The length of a quoted text with its quotes.
-fn quoted(text: &str) -> Option<usize> {
+fn quoted(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (index, c) in text.char_indices().skip(1) {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
-            '"' => return Some(index + 1),
+            c if c == quote => return Some(index + 1),
             _ => {}
         }
     }

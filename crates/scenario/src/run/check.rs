@@ -58,6 +58,8 @@ pub(crate) fn packet(
         let what = "references";
         findings.push(Finding::new(&step.place, what, "all released", observed.leaks.join("; ")));
     }
+    // In the order in which people read the file.
+    findings.sort_by_key(|finding| (finding.place.line, finding.place.column));
     findings.into_iter().map(|finding| finding.of_packet(step.title())).collect()
 }
 

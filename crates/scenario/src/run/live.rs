@@ -55,6 +55,9 @@ pub(crate) fn possible(scenario: &Scenario) -> Result<(), Stop> {
     if scenario.unverified {
         return skip("the kernel runs only what its verifier accepts");
     }
+    if scenario.routes.is_some() {
+        return skip("its routes are Belay's alone: they are not made in the kernel");
+    }
     if scenario.steps.iter().any(|step| step.timed && step.time_ns > 0) {
         return skip("the kernel's clock cannot be set, and a packet has a `time`");
     }

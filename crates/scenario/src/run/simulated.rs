@@ -55,12 +55,22 @@ impl<'s> Simulation<'s> {
                 SocketTable::from_toml("", &table.to_toml()).map_err(|e| error(&scenario.place, e.message))?
             }
         };
+        let mut machine = Machine::new(sockets.clone());
+        let mut host = Host::of(&sockets);
+        if let Some(routes) = &scenario.routes {
+            machine.routes = routes.clone();
+            // Without sockets, the routes say which devices there are.
+            let first = routes.devices.iter().find(|device| device.index > 1);
+            if let (None, Some(device)) = (&scenario.sockets, first) {
+                host.ifindex = device.index;
+            }
+        }
         Ok(Simulation {
             scenario,
             runners,
             maps,
-            machine: Machine::new(sockets.clone()),
-            host: Host::of(&sockets),
+            machine,
+            host,
             sockets,
             as_test_run,
             records: HashMap::new(),

@@ -6,12 +6,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use belay_diagnostics::printable;
-use belay_sockets::Place;
 use rayon::prelude::*;
 
 use super::outcome::{End, Outcome};
 use super::{Options, run};
-use crate::file::{Library, ScenarioError, read, read_text};
+use crate::file::{Library, ScenarioError, read, read_scenario};
 use crate::scenario::Scenario;
 
 /// How a scenario's file ends.
@@ -25,7 +24,7 @@ pub struct Source {
     /// The file, as messages call it.
     pub file: String,
     /// Its text.
-    pub text: Result<String, String>,
+    pub text: Result<String, ScenarioError>,
 }
 
 /// The files that these paths name; of a folder, all below it that end in `.scenario.toml`, by name.
@@ -45,9 +44,9 @@ pub fn sources(paths: &[String]) -> Result<Vec<Source>, String> {
             files.push(path.to_owned());
         }
     }
-    let source = |path: PathBuf| Source {
-        file: path.strip_prefix("./").unwrap_or(&path).display().to_string(),
-        text: read_text(&path),
+    let source = |path: PathBuf| {
+        let file = path.strip_prefix("./").unwrap_or(&path).display().to_string();
+        Source { text: read_scenario(&file, &path), file }
     };
     Ok(files.into_iter().map(source).collect())
 }
@@ -85,10 +84,7 @@ impl Suite {
             .par_iter()
             .map(|source| match &source.text {
                 Ok(text) => read(&source.file, text, &library),
-                Err(why) => {
-                    let place = Place { file: source.file.clone(), line: 1, column: 1 };
-                    vec![Err(ScenarioError { place, message: why.clone() })]
-                }
+                Err(error) => vec![Err(error.clone())],
             })
             .collect();
         Suite { library, scenarios: read.into_iter().flatten().collect(), files: sources.len() }
@@ -176,7 +172,7 @@ fn one(scenario: &Result<Scenario, ScenarioError>, library: &Library, options: O
     match scenario {
         Ok(scenario) => run(scenario, library, options),
         Err(error) => Outcome {
-            name: error.place.file.clone(),
+            name: format!("{}:{}", error.place.file, error.place.line),
             place: error.place.clone(),
             time: Duration::ZERO,
             packets: 0,
