@@ -228,6 +228,19 @@ pub struct MapDef {
     pub btf_key: Option<TypeId>,
     /// BTF id of the value's type in the object's BTF.
     pub btf_value: Option<TypeId>,
+    /// Fields of the value that only helpers touch, by offset.
+    pub guarded: Vec<Guarded>,
+}
+
+/// A field of a map's value that only helpers touch: a lock, a timer, a kernel pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarded {
+    /// Where it starts, in bytes.
+    pub offset: u32,
+    /// Its size in bytes.
+    pub size: u32,
+    /// Whether it is the `bpf_spin_lock` of the value.
+    pub is_lock: bool,
 }
 
 /// An initial entry: what stands at `index` of a map of maps or a program array.
@@ -288,6 +301,7 @@ impl MapDef {
             init: Vec::new(),
             btf_key: None,
             btf_value: None,
+            guarded: Vec::new(),
         }
     }
 }

@@ -93,6 +93,9 @@ fn read_elf(path: &str, bytes: &[u8], options: &Options) -> Result<Object, Fault
             }
         }
     }
+    if let Some(btf) = &btf {
+        crate::guarded::note(&mut maps.defs, btf);
+    }
     Ok(Object {
         path: path.to_owned(),
         license: license(&elf),

@@ -98,13 +98,17 @@ pub(crate) fn read(path: &str, bytes: &[u8]) -> Result<Object, Fault> {
             "holds no instructions: neither an ELF object nor assembly text",
         ));
     }
+    let btf = file.types.finish(path)?;
+    if let Some(btf) = &btf {
+        crate::guarded::note(&mut file.maps, btf);
+    }
     Ok(Object {
         path: path.to_owned(),
         license: file.license,
         programs,
         maps: file.maps,
         externs: file.externs,
-        btf: file.types.finish(path)?.map(Arc::new),
+        btf: btf.map(Arc::new),
         broken: Vec::new(),
     })
 }

@@ -3,7 +3,7 @@
 //! Also the storage of per-CPU arrays, of data sections, and (as numbers) of program arrays and arrays of maps.
 
 use super::storage::{
-    EXIST, Element, ElementKey, LOCK, NOEXIST, Place, PlainArray, Side, Storage, Value, stride,
+    EXIST, Element, ElementKey, Guarded, LOCK, NOEXIST, Place, PlainArray, Side, Storage, Value, stride,
 };
 use crate::errno::Errno;
 use crate::memory::Block;
@@ -19,14 +19,15 @@ pub(crate) struct Array {
     max_entries: u32,
     /// CPUs with a value of their own; 0 where all share one.
     cpus: usize,
+    guarded: Guarded,
 }
 
 impl Array {
     /// All zero. `cpus` is 0 for an array that all CPUs share.
-    pub(crate) fn new(value_size: usize, max_entries: u32, cpus: usize) -> Array {
+    pub(crate) fn new(value_size: usize, max_entries: u32, cpus: usize, guarded: Guarded) -> Array {
         let each = each(value_size, max_entries);
         let size = if cpus > 0 { each.next_multiple_of(APART) * cpus } else { each };
-        Array { values: Block::zeroed(size), value_size, max_entries, cpus }
+        Array { values: Block::zeroed(size), value_size, max_entries, cpus, guarded }
     }
 
     fn place(&self, index: u32) -> Option<Place<'_>> {
@@ -70,7 +71,7 @@ impl Storage for Array {
             return Err(Errno::EEXIST);
         }
         if flags & LOCK != 0 {
-            return Err(Errno::EINVAL); // no value with a spin lock is known to be one
+            return self.guarded.write_locked(value, place);
         }
         match side {
             Side::User if self.cpus > 0 => {
@@ -79,7 +80,7 @@ impl Storage for Array {
                     value.write_to(place.skip(cpu * self.cpu_distance()), skip, self.value_size);
                 }
             }
-            _ => value.write_to(self.on_cpu(place, side), 0, self.value_size),
+            _ => self.guarded.write(value, self.on_cpu(place, side)),
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::queue::{Order, Queue};
 use super::ringbuf::Ring;
 use super::slots::{Policy, Slots};
 use super::sockets::{self, COOKIE, HashOf};
-use super::storage::{self, Storage};
+use super::storage::{self, Guarded, Storage};
 
 /// Makes the storage of a map that Linux would make, too.
 pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>, MapError> {
@@ -46,14 +46,15 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
         let evicts = matches!(def.kind, MapKind::LRU_HASH | MapKind::LRU_PERCPU_HASH);
         let shape = Shape { per_cpu, evicts, ..Shape::plain(key, value, max, cpus) };
         fits(def, limits, shape.element_size() as u64 + 8, max)?;
-        Ok(Hash::new(shape))
+        let guarded = if value == def.value_size as usize { Guarded::of(def) } else { Guarded::plain(value) };
+        Ok(Hash::guarding(shape, guarded))
     };
     let unreadable = sockets::unreadable(value);
     Ok(match def.kind {
         MapKind::ARRAY | MapKind::PERCPU_ARRAY => {
             let element = (storage::stride(value) as u64).saturating_mul(per_cpu.max(1) as u64);
             fits(def, limits, element, max)?;
-            Box::new(Array::new(value, max, per_cpu))
+            Box::new(Array::new(value, max, per_cpu, Guarded::of(def)))
         }
         MapKind::PROG_ARRAY | MapKind::ARRAY_OF_MAPS => slots(Policy::OBJECTS, value)?,
         MapKind::DEVMAP => slots(Policy::DEVICES, value)?,
@@ -92,9 +93,9 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
             fits(def, limits, 16, max)?;
             Box::new(Events::new(max, cpus))
         }
-        MapKind::SK_STORAGE => Box::new(Owned::of_sockets(value, cpus, limits.bytes)),
+        MapKind::SK_STORAGE => Box::new(Owned::of_sockets(Guarded::of(def), value, cpus, limits.bytes)),
         MapKind::CGROUP_STORAGE | MapKind::PERCPU_CGROUP_STORAGE => {
-            Box::new(Owned::of_cgroups(key, value, per_cpu, cpus, limits.bytes))
+            Box::new(Owned::of_cgroups(Guarded::of(def), key, value, per_cpu, cpus, limits.bytes))
         }
         _ => return Err(unsupported()),
     })

@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::slab::{Slab, Slot};
-use super::storage::{EXIST, Element, ElementKey, LOCK, NOEXIST, Place, Side, Storage, Value, stride};
+use super::storage::{
+    EXIST, Element, ElementKey, Guarded, LOCK, NOEXIST, Place, Side, Storage, Value, stride,
+};
 use crate::errno::Errno;
 use crate::memory::Block;
 
@@ -71,6 +73,7 @@ pub(crate) struct Hash {
     hand: AtomicU32,
     /// The number, plus one, of the element that the last replacement left.
     spare: AtomicU32,
+    guarded: Guarded,
 }
 
 /// A list in which an element was found.
@@ -83,6 +86,11 @@ struct Found {
 impl Hash {
     /// An empty map.
     pub(crate) fn new(shape: Shape) -> Hash {
+        Hash::guarding(shape, Guarded::plain(shape.value_size))
+    }
+
+    /// An empty map of values with parts that only helpers touch.
+    pub(crate) fn guarding(shape: Shape, guarded: Guarded) -> Hash {
         let buckets = shape.max_entries.clamp(1, 1 << 24).next_power_of_two();
         // Beyond the entries: one element a CPU for the new value of an entry that is being replaced.
         let capacity = shape.max_entries.saturating_add(shape.cpus as u32).min(END - 1);
@@ -95,6 +103,7 @@ impl Hash {
             entries: AtomicU32::new(0),
             hand: AtomicU32::new(0),
             spare: AtomicU32::new(0),
+            guarded,
         }
     }
 
@@ -211,12 +220,12 @@ impl Hash {
         }
     }
 
-    /// Writes the value of a new element; other CPUs' values become zero.
+    /// Writes the value of a new element; other CPUs' values, and what only helpers touch, become zero.
     fn write_new(&self, slot: Slot, value: Value<'_>, side: Side) {
-        let size = self.shape.value_size;
         let Some(first) = self.value(slot, Side::User) else { return };
-        if self.shape.per_cpu > 0 && side != Side::User {
-            let _ = first.block.clear(first.off, self.shape.per_cpu * stride(size));
+        let others = self.shape.per_cpu > 0 && side != Side::User;
+        if others || self.guarded.is_any() {
+            let _ = first.block.clear(first.off, self.shape.per_cpu.max(1) * stride(self.shape.value_size));
         }
         self.write_value(slot, value, side);
     }
@@ -230,7 +239,7 @@ impl Hash {
                     value.write_to(place.skip(cpu * stride(size)), cpu * stride(size), size);
                 }
             }
-            _ => value.write_to(place, 0, size),
+            _ => self.guarded.write(value, place),
         }
     }
 
@@ -328,20 +337,22 @@ impl Storage for Hash {
     }
 
     fn update(&self, key: &[u8], value: Value<'_>, flags: u64, side: Side) -> Result<(), Errno> {
-        if flags & !LOCK > EXIST {
+        if flags & !LOCK > EXIST || (flags & LOCK != 0 && !self.guarded.has_lock()) {
             return Err(Errno::EINVAL);
-        }
-        if flags & LOCK != 0 {
-            return Err(Errno::EINVAL); // no value with a spin lock is known to be one
         }
         let hash = hash_of(key);
         let bucket = self.bucket(hash);
         loop {
             let guard = self.lock(bucket);
             let found = self.find_locked(bucket, |slot, other| other == hash && self.key_is(slot, key));
-            match (found, flags) {
+            match (found, flags & !LOCK) {
                 (Some(_), NOEXIST) => return Err(Errno::EEXIST),
                 (None, EXIST) => return Err(Errno::ENOENT),
+                (Some(found), _) if flags & LOCK != 0 => {
+                    // In place: whoever holds a pointer to the value sees the new one.
+                    let place = self.value(found.slot, side).ok_or(Errno::ENOENT)?;
+                    return self.guarded.write_locked(value, place);
+                }
                 (Some(found), _) => {
                     self.replace(bucket, &found, hash, key, value, side);
                     return Ok(());

@@ -166,8 +166,8 @@ impl Map {
     pub(super) fn set(&self, key: &[u8], value: &[u8], flags: u64) -> Result<(), MapError> {
         self.size("key", self.user_key_size(), key)?;
         self.size("value", self.user_value_size(), value)?;
-        if flags & LOCK != 0 {
-            return Err(self.failed(Errno::EINVAL)); // no value with a spin lock is known to be one
+        if flags & LOCK != 0 && !self.def.guarded.iter().any(|field| field.is_lock) {
+            return Err(self.failed(Errno::EINVAL));
         }
         self.storage.update(key, Value::Bytes(value), flags, Side::User).map_err(|errno| self.failed(errno))
     }
@@ -257,6 +257,12 @@ impl Map {
         let each = self.cpu_stride().unwrap_or(value.len()).max(1);
         for (cpu, part) in value.chunks_mut(each).enumerate() {
             place.skip(cpu * self.storage.cpu_distance()).read(part);
+        }
+        for field in &self.def.guarded {
+            let (from, to) = (field.offset as usize, field.offset.saturating_add(field.size) as usize);
+            if let Some(bytes) = value.get_mut(from..to) {
+                bytes.fill(0);
+            }
         }
         value
     }

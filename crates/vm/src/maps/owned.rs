@@ -4,7 +4,7 @@
 //! id, with the attach type where the map's key has room for it.
 
 use super::hash::{Hash, Shape};
-use super::storage::{ANY, EXIST, Element, LOCK, NOEXIST, Place, Side, Storage, Value};
+use super::storage::{ANY, EXIST, Element, Guarded, LOCK, NOEXIST, Place, Side, Storage, Value};
 use crate::errno::Errno;
 
 /// The most owners that one map has values for.
@@ -20,13 +20,14 @@ pub(crate) struct Owned {
 
 impl Owned {
     /// Values of sockets: an owner's key is a cookie.
-    pub(crate) fn of_sockets(value_size: usize, cpus: usize, bytes: u64) -> Owned {
+    pub(crate) fn of_sockets(guarded: Guarded, value_size: usize, cpus: usize, bytes: u64) -> Owned {
         let shape = shape(super::sockets::COOKIE, value_size, 0, cpus, bytes);
-        Owned { values: Hash::new(shape), sockets: true, per_cpu: false }
+        Owned { values: Hash::guarding(shape, guarded), sockets: true, per_cpu: false }
     }
 
     /// Values of cgroups; `per_cpu` is 0 where all CPUs share one.
     pub(crate) fn of_cgroups(
+        guarded: Guarded,
         key_size: usize,
         value_size: usize,
         per_cpu: usize,
@@ -34,7 +35,7 @@ impl Owned {
         bytes: u64,
     ) -> Owned {
         let shape = shape(key_size, value_size, per_cpu, cpus, bytes);
-        Owned { values: Hash::new(shape), sockets: false, per_cpu: per_cpu > 0 }
+        Owned { values: Hash::guarding(shape, guarded), sockets: false, per_cpu: per_cpu > 0 }
     }
 }
 
@@ -61,10 +62,10 @@ impl Storage for Owned {
             (false, true) => flags & !EXIST != 0,
             (false, false) => flags & !(EXIST | LOCK) != 0,
         };
-        if unknown || flags & LOCK != 0 {
-            return Err(Errno::EINVAL); // no value with a spin lock is known to be one
+        if unknown {
+            return Err(Errno::EINVAL);
         }
-        self.values.update(key, value, if self.sockets { flags } else { EXIST }, side)
+        self.values.update(key, value, if self.sockets { flags } else { EXIST | flags & LOCK }, side)
     }
 
     fn delete(&self, key: &[u8]) -> Result<(), Errno> {
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_first_to_ask_makes_the_value() {
-        let owned = Owned::of_sockets(8, 2, 1 << 20);
+        let owned = Owned::of_sockets(Guarded::plain(8), 8, 2, 1 << 20);
         let key = 7_u64.to_le_bytes();
         assert!(owned.lookup(&key, Side::Program(0)).is_none());
         let first = owned.obtain(&key, Value::Bytes(&[9; 8]), Side::Program(0)).unwrap();

@@ -5,7 +5,10 @@
 //! stays safe to follow whatever other runs delete meanwhile; what it finds there may be another entry's value, as in
 //! Linux.
 
+use belay_object::MapDef;
+
 use crate::errno::Errno;
+use crate::helpers::lock;
 use crate::memory::{Block, Memory};
 
 /// `BPF_ANY`: create or replace.
@@ -116,6 +119,63 @@ impl Out<'_> {
             Out::Bytes(bytes) => bytes.fill(0),
             Out::At(memory, addr) => memory.clear(addr, len),
         }
+    }
+}
+
+/// The parts of a map's values that only helpers touch: an update leaves them as they are, user space reads zeros.
+#[derive(Clone, Default)]
+pub(crate) struct Guarded {
+    /// Where the parts between them lie: begin and end.
+    plain: Box<[(usize, usize)]>,
+    /// Where the spin lock lies.
+    lock: Option<usize>,
+}
+
+impl Guarded {
+    /// Those of a definition.
+    pub(crate) fn of(def: &MapDef) -> Guarded {
+        let size = def.value_size as usize;
+        let mut plain = Vec::new();
+        let mut from = 0;
+        for field in &def.guarded {
+            plain.push((from, (field.offset as usize).min(size)));
+            from = (field.offset as usize).saturating_add(field.size as usize).min(size);
+        }
+        plain.push((from, size));
+        plain.retain(|(from, to)| from < to);
+        let lock = def.guarded.iter().find(|field| field.is_lock).map(|field| field.offset as usize);
+        Guarded { plain: plain.into(), lock }
+    }
+
+    /// None, in values of that size.
+    pub(crate) fn plain(size: usize) -> Guarded {
+        Guarded { plain: Box::new([(0, size)]), lock: None }
+    }
+
+    /// Whether there are any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.plain.len() != 1 || self.lock.is_some()
+    }
+
+    /// Copies the parts between them to a place.
+    pub(crate) fn write(&self, value: Value<'_>, to: Place<'_>) {
+        for (from, end) in &self.plain {
+            value.write_to(to.skip(*from), *from, end - from);
+        }
+    }
+
+    /// The same, while holding the value's lock; an error if it has none.
+    pub(crate) fn write_locked(&self, value: Value<'_>, to: Place<'_>) -> Result<(), Errno> {
+        let lock = to.addr() + self.lock.ok_or(Errno::EINVAL)? as u64;
+        lock::take(lock);
+        self.write(value, to);
+        lock::give_back(lock);
+        Ok(())
+    }
+
+    /// Whether values have a spin lock.
+    pub(crate) fn has_lock(&self) -> bool {
+        self.lock.is_some()
     }
 }
 

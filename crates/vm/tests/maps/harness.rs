@@ -108,7 +108,10 @@ fn text(map: &str) -> (String, MapKind) {
         let word = map.split_whitespace().find_map(|word| word.strip_prefix(what));
         word.map_or(0, |word| word.parse::<usize>().expect("a number"))
     };
-    let (key, value) = (size("key="), size("value="));
+    let value = size("value=");
+    // Programs may not load a lock.
+    let lock: Option<usize> =
+        map.split_whitespace().find_map(|word| word.strip_prefix("fields=")?.split(':').next()?.parse().ok());
     let mut text = format!(
         ".license GPL\n.map cmd kind=array key=4 value=96 entries=1\n.map out kind=array key=4 value=64 entries=1\n\
          .map m {map}\n.hook sched_cls\n.prog test\n"
@@ -148,13 +151,11 @@ fn text(map: &str) -> (String, MapKind) {
             let _ = write!(text, "r8 = -2\nif r0 == 0 goto none{call}\n");
             let mut off = 0;
             while off < value {
-                let width = if value - off >= 8 {
-                    8
-                } else if value - off >= 4 {
-                    4
-                } else {
-                    1
-                };
+                if lock == Some(off) {
+                    off += 4;
+                    continue;
+                }
+                let width = if value - off >= 4 { 4 } else { 1 };
                 let _ = write!(
                     text,
                     "r1 = *(u{bits} *)(r0 + {off})\n*(u{bits} *)(r7 + {}) = r1\n",
@@ -172,7 +173,6 @@ fn text(map: &str) -> (String, MapKind) {
         }
         let _ = write!(text, "goto end\nnot{call}:\n");
     }
-    let _ = key;
     text += "end: r0 = 0\nexit\n";
     (text, kind)
 }

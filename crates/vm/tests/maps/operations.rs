@@ -140,6 +140,19 @@ fn values_of_odd_sizes() {
 }
 
 #[test]
+fn values_with_locks() {
+    // What stands where the lock is does not get into the map; an update may ask for the lock.
+    let value = |random: &mut Random| random.bytes(16);
+    for map in [
+        "kind=array key=4 value=16 entries=5 fields=8:bpf_spin_lock",
+        "kind=hash key=4 value=16 entries=5 fields=4:bpf_spin_lock",
+        "kind=hash key=4 value=16 entries=5 flags=1 fields=0:bpf_spin_lock",
+    ] {
+        run("values_with_locks", &Case { map, keys: 8, key: index, value, user: KEYED }, 600);
+    }
+}
+
+#[test]
 fn prefixes() {
     let map = "kind=lpm_trie key=8 value=8 entries=6 flags=1";
     run("prefixes", &Case { map, keys: 72, key: prefix, value: eight, user: KEYED }, 1500);
