@@ -154,7 +154,7 @@ fn connections_enter_maps_by_their_events() {
 fn only_a_member_of_the_group_is_selected() {
     let map = "kind=reuseport_sockarray key=4 value=8 entries=4";
     let held = [(0, 4), (1, 5), (2, 0)];
-    for (key, flags, expected) in [(0, 0, 0), (1, 0, -77), (2, 0, -91), (3, 0, -2), (9, 0, -2), (0, 1, -22)] {
+    for (key, flags, expected) in [(0, 0, 0), (1, 0, -77), (2, 0, -91), (3, 0, -2), (9, 0, -2), (0, 1, 0)] {
         let call = Call::new("sk_reuseport/select", map, "bpf_sk_select_reuseport", key, false, flags);
         let reached = call.socket(3);
         let (result, _, _) = call.run(&held, &mut || {
