@@ -5,7 +5,7 @@ use std::sync::Arc;
 use belay_object::{Object, Options};
 use belay_sockets::SocketTable;
 use belay_spec::Release;
-use belay_vm::{Checked, Machine, Maps, Packet};
+use belay_vm::{Checked, Clock, Machine, Maps, Packet};
 
 const SOCKETS: &str = r#"
 [[netns]]
@@ -99,4 +99,32 @@ fn a_listener_knows_the_cookies_that_it_gave() {
     assert_eq!(run(&handshake(), &mut machine, &mut packet)[..3], [enoent, einval, einval]);
     machine.syncookies = 2;
     assert_eq!(run(&handshake(), &mut machine, &mut packet)[..3], [536, 0, enoent]);
+}
+
+/// IP and TCP headers of zeros at `r10 - 40` and `r10 - 64`, but for a header length and this acknowledgement.
+fn headers(acknowledged: u32) -> String {
+    let zeros: String = (3..=8).map(|word| format!("*(u64 *)(r10 - {}) = r2\n", 8 * word)).collect();
+    let addresses = "r1 = r10\nr1 += -40\nr2 = r10\nr2 += -64\n";
+    format!(
+        "r2 = 0\n{zeros}w2 = {:#x}\n*(u32 *)(r10 - 56) = r2\nw2 = 0x50\n*(u8 *)(r10 - 52) = r2\n{addresses}",
+        acknowledged.swap_bytes()
+    )
+}
+
+#[test]
+fn a_cookie_is_good_for_two_minutes() {
+    const MINUTE: u64 = 60_000_000_000;
+    let (mut machine, mut packet) = (machine(), Packet::new(&[0; 60]).expect("a frame"));
+    machine.clock = Clock::Fixed(10 * MINUTE);
+    let make = headers(0) + "r3 = 20\ncall bpf_tcp_raw_gen_syncookie_ipv4\n" + &keep(0);
+    let cookie = run(&make, &mut machine, &mut packet)[0] as u32;
+    // The acknowledgement comes with the next sequence number.
+    let check = headers(cookie.wrapping_add(1))
+        .replace("*(u64 *)(r10 - 64) = r2", "r3 = 0x100000000000000 ll\n*(u64 *)(r10 - 64) = r3")
+        + "call bpf_tcp_raw_check_syncookie_ipv4\n"
+        + &keep(0);
+    for (minute, expected) in [(9, -13), (10, 0), (11, 0), (12, -13), (300, -13)] {
+        machine.clock = Clock::Fixed(minute * MINUTE + 5);
+        assert_eq!(run(&check, &mut machine, &mut packet)[0] as i64, expected, "{minute}");
+    }
 }
