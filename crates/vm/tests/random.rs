@@ -306,7 +306,10 @@ proptest! {
     #[test]
     fn random_instructions_are_safe(
         pieces in prop::collection::vec(piece(), 1..40),
-        hook in prop::sample::select(vec!["xdp", "sched_cls", "cgroup_skb/egress", "sk_skb/stream_verdict"]),
+        hook in prop::sample::select(vec![
+            "xdp", "sched_cls", "cgroup_skb/egress", "sk_skb/stream_verdict", "sk_lookup", "sock_ops", "flow_dissector",
+            "cgroup_sockopt/getsockopt",
+        ]),
     ) {
         // The context stays at hand.
         let mut slots = vec![Slot { opcode: 0x7b, dst: 10, src: 1, off: -24, imm: 0 }];

@@ -11,6 +11,7 @@ mod judge;
 mod lookup;
 mod mismatch;
 mod packets;
+mod random;
 mod reuseport;
 mod socket;
 mod stream;
