@@ -142,6 +142,24 @@ layers = "ip / tcp dport=8080"
 }
 
 #[test]
+fn a_program_that_runs_on_no_packet_is_refused() {
+    let text = r#"
+assembly = """
+.license GPL
+.hook sk_lookup
+.prog pick
+  r0 = 1
+  exit
+"""
+[[packet]]
+layers = "ip"
+"#;
+    let told = outcomes(text, Options::default());
+    let End::Error(error) = &told[0].end else { panic!("{told:?}") };
+    assert!(error.message.contains("`sk_lookup` runs on"), "{error}");
+}
+
+#[test]
 fn a_filter_picks_and_fail_fast_stops() {
     let listed = belay_test(&["tests/scenarios", "--list", "-k", "steer::", "-k", "::an audit"]);
     let text = stdout(&listed);
