@@ -1,23 +1,32 @@
 //! Socket-aware BPF, verified: everything in one crate.
 //!
-//! The way of a program: [`object`] reads it, [`verifier`] judges it, [`diagnostics`] explains a rejection, [`vm`] runs
-//! what was accepted, with the sockets of [`sockets`]; [`linux`] asks the running kernel the same questions.
+//! The way of a program: [`object`] reads it, [`verify()`] judges it ([`verifier`], and [`diagnostics`] explains a rejection),
+//! [`compile`] makes native code of what was accepted, which runs beside the maps and machines of [`vm`] and the sockets of
+//! [`sockets`]; [`linux`] asks the running kernel the same questions.
 //!
 //! ```
 //! use belay::object::{Object, Options};
-//! use belay::verifier::{Verdict, verify};
+//! use belay::vm::{Machine, Packet};
 //!
-//! let text = b".license GPL\n.hook sched_cls\n.prog pass\n  r0 = 0\n  exit\n";
-//! let object = Object::parse("pass.s", text, &Options::default())?;
-//! let judgement = verify(&object, &object.programs[0], &Default::default());
-//! assert!(matches!(judgement.verdict, Verdict::Accept(_)));
-//! # Ok::<(), belay::object::Error>(())
+//! let text = b".license GPL\n.section tc\n.prog drop_all\n  r0 = 2\n  exit\n";
+//! let object = Object::parse("drop.s", text, &Options::default())?;
+//! let maps = belay::maps(&object)?;
+//! let proof = belay::verify(&object, "drop_all")?;
+//! let filter = belay::compile(&proof, &maps)?;
+//!
+//! let (mut machine, mut packet) = (Machine::default(), Packet::new(&[0; 64])?);
+//! let outcome = filter.run(&mut machine, &mut packet);
+//! assert_eq!(outcome.action().to_string(), "TC_ACT_SHOT");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! [`command`] is the `belay` command as a function of its arguments and streams.
 #![forbid(unsafe_code)]
 
 pub mod command;
+mod embed;
+
+pub use embed::{VerifyError, compile, maps, verify};
 
 pub use belay_diagnostics as diagnostics;
 pub use belay_isa as isa;
