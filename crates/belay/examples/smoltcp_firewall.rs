@@ -52,7 +52,11 @@ impl Firewall {
         let [high, low] = port.to_be_bytes();
         let mut key = vec![32, 0, 0, 0, 6, 0, high, low];
         key.resize(24, 0);
-        maps.by_name("policy").ok_or("the firewall has no map `policy`")?.update(&key, &[1], ANY)?;
+        maps.by_name("policy").ok_or("the firewall has no map `policy`")?.update(
+            &key,
+            &1_u32.to_le_bytes(),
+            ANY,
+        )?;
         let ingress = belay::compile(&belay::verify(&object, "ingress")?, &maps)?;
         Ok(Firewall { ingress, passed: 0, dropped: 0 })
     }

@@ -32,7 +32,7 @@ impl VerifyError {
     /// All that there is to say, over several lines: of a rejection the source, where it began, and what to do.
     pub fn explain(&self) -> String {
         match self {
-            VerifyError::Rejected(diagnostic) => full::render(diagnostic, Style::Plain),
+            VerifyError::Rejected(diagnostic) => full::render(diagnostic, Style::default()),
             VerifyError::Missing { .. } | VerifyError::Unsupported { .. } => self.to_string(),
         }
     }

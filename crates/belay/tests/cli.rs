@@ -185,6 +185,22 @@ fn the_firewall_runs_on_a_capture() {
 }
 
 #[test]
+fn what_does_not_run_on_packets_says_what_it_runs_on() {
+    let path = std::env::temp_dir().join(format!("belay-connect-{}.s", std::process::id()));
+    let text = ".license GPL\n.hook cgroup_sock_addr/connect4\n.prog x\n  r0 = 1\n  exit\n";
+    std::fs::write(&path, text).expect("a file");
+    let runs: [&[&str]; 2] = [&[], &["--unverified"]];
+    for more in runs {
+        let arguments = ["run", path.to_str().expect("a path"), "--packets", PACKETS];
+        let output = belay(&[&arguments[..], more].concat());
+        assert_eq!(code(&output), 2);
+        let why = "program `x`: `cgroup_sock_addr/connect4` runs on `bpf_sock_addr`, not on packets";
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    std::fs::remove_file(&path).expect("the file");
+}
+
+#[test]
 fn disasm_shows_the_machine_code_of_what_verifies() {
     let output = belay(&["disasm", "--jit", GOOD]);
     let text = String::from_utf8_lossy(&output.stdout);
