@@ -171,7 +171,8 @@ impl Packet {
         (self.mac, self.data, self.end, self.meta) = (HEADROOM, HEADROOM, HEADROOM + frame.len(), 0);
         self.network = self.data + ETHERNET;
         (self.transport, self.encapsulated, self.link_len) = (None, false, None);
-        // Room for the frame was made above.
+        // Room for the frame was made above. What an earlier run left before the packet is no part of this one.
+        let _ = self.buffer.clear(0, HEADROOM);
         let _ = self.buffer.write(HEADROOM, frame);
         Ok(())
     }
