@@ -394,10 +394,9 @@ fn mark_v4(packet: &Packet) -> bool {
         _ => {}
     }
     let removed = u16::from(ecn::CONGESTION - (header[1] & ecn::MASK));
-    // The header's sum grows by what is added to the type of service, so its complement shrinks; without the carry out of
-    // the last addition, which the kernel leaves out, too.
-    let sum = u32::from(u16::from_be_bytes([header[10], header[11]])) + u32::from(!removed);
-    let sum = (sum + u32::from(sum >= 0xffff)) as u16;
+    // The header's sum grows by what is added to the type of service, so its complement shrinks.
+    let (sum, carry) = u16::from_be_bytes([header[10], header[11]]).overflowing_add(!removed);
+    let sum = sum + u16::from(carry);
     packet.poke(at + 1, &[header[1] | ecn::CONGESTION]);
     packet.poke(at + 10, &sum.to_be_bytes());
     true
