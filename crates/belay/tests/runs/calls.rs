@@ -1,7 +1,7 @@
 //! Calls of helpers, those of maps among them.
 
 use crate::generate::{BUFFER, CONTEXT, Generator, Holds, KEY};
-use crate::tables::{Arg, Gives, HELPERS, HelperRow, MAPS, MOST_GROWTHS, MapRow, Use};
+use crate::tables::{Arg, Gives, Growth, HELPERS, HelperRow, MAPS, MOST_GROWTHS, MapRow, Use};
 
 impl Generator<'_> {
     pub(crate) fn helper(&mut self) {
@@ -12,15 +12,21 @@ impl Generator<'_> {
         };
         let has_context = self.state.regs[CONTEXT] == Holds::Context;
         let once = self.turning == 0 && !self.tails;
-        let may_grow = once && self.growths < MOST_GROWTHS;
+        let (growths, head_grown) = (self.growths, self.head_grown);
+        let may_grow = |growth: Growth| match growth {
+            Growth::Nowhere => true,
+            Growth::Head => once && growths < MOST_GROWTHS,
+            Growth::Tail => once && growths < MOST_GROWTHS && !head_grown,
+        };
         let possible: Vec<&'static HelperRow> = HELPERS
             .iter()
             .filter(|row| groups.contains(&row.group) && allowed(row.name))
             .filter(|row| has_context || !row.args.iter().any(|arg| matches!(arg, Arg::Context)))
-            .filter(|row| may_grow || !row.grows)
+            .filter(|row| may_grow(row.grows))
             .collect();
         let row = self.random.of(&possible);
-        self.growths += usize::from(row.grows);
+        self.growths += usize::from(row.grows != Growth::Nowhere);
+        self.head_grown |= row.grows == Growth::Head;
         self.before_call();
         for (index, arg) in row.args.iter().enumerate() {
             self.argument(index + 1, *arg);

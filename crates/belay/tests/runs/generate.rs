@@ -118,6 +118,8 @@ pub(crate) struct Generator<'r> {
     pub(crate) turning: usize,
     /// How many calls made the packet longer.
     pub(crate) growths: usize,
+    /// Whether one of them did so in front.
+    pub(crate) head_grown: bool,
 }
 
 /// What the function being written is.
@@ -150,6 +152,7 @@ pub(crate) fn program(random: &mut Random) -> Generated {
         tails,
         turning: 0,
         growths: 0,
+        head_grown: false,
     };
     let mut programs = generator.program("main");
     if tails {

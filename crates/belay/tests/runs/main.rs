@@ -9,7 +9,7 @@
 //! numbers that are looked at, values of entries that were deleted meanwhile, LRU maps that are full (which entry goes
 //! depends on lists that the kernel keeps by CPU), the order of a hash map's entries, where a redirect sends the packet
 //! (a test run sends it nowhere: the action alone is compared), many calls that each make a packet longer (the kernel may
-//! double its memory for each, until there is none), and callbacks that the kernel never looks at (`bpf_loop` of 0
+//! double its memory for each, until there is none; and it takes a transport header for set that a test run never set), and callbacks that the kernel never looks at (`bpf_loop` of 0
 //! rounds: it then fails to compile them).
 
 mod calls;
@@ -150,6 +150,7 @@ fn runs_are_the_same_everywhere() {
         *ran as f64 / seconds
     );
     println!("{rejected} rejected: {reasons:?}\nunsupported: {unsupported:?}\n{} findings", findings.len());
+    findings.iter().for_each(|(seed, finding)| println!("seed {seed}: {finding}"));
     let shown: String = findings
         .iter()
         .take(SHOWN)
