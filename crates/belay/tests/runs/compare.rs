@@ -46,11 +46,13 @@ pub(crate) fn compare(case: &Case, processor: Processor) -> Compared {
     let loaded = kernel::load(&object);
     let proofs = match (judge(&object), &loaded) {
         (Judged::Unsupported(what), _) => return Compared::Unsupported(what),
+        (Judged::Rejected(why), Ok(_)) if is_given_up(&why) => {
+            return Compared::Rejected(format!("only Belay gives up: {}", given_up(&why)));
+        }
         (Judged::Rejected(why), Ok(_)) => return different("verdict", "false reject", why),
         (Judged::Rejected(_), Err(why)) => return Compared::Rejected(why.clone()),
-        // How much a verifier walks before it gives up is the other test's affair.
-        (Judged::Accepted(_), Err(why)) if why.contains("too complex") || why.contains("too large") => {
-            return Compared::Rejected(why.clone());
+        (Judged::Accepted(_), Err(why)) if is_given_up(why) => {
+            return Compared::Rejected(format!("only the kernel gives up: {}", given_up(why)));
         }
         (Judged::Accepted(_), Err(why)) => return different("verdict", "false accept", why.clone()),
         (Judged::Accepted(proofs), Ok(_)) => proofs,
@@ -72,6 +74,19 @@ pub(crate) fn compare(case: &Case, processor: Processor) -> Compared {
         }
     }
     Compared::Same { runs: case.inputs.len() as u64 }
+}
+
+/// How a verifier gives up that has walked too much, or that met a mistake of its own: where it does is the affair of the
+/// differential test of verdicts. These are counted.
+const GIVEN_UP: [&str; 3] = ["too complex", "too large", "verifier bug"];
+
+fn is_given_up(why: &str) -> bool {
+    GIVEN_UP.iter().any(|words| why.contains(words))
+}
+
+/// Which of these it is.
+fn given_up(why: &str) -> &'static str {
+    GIVEN_UP.into_iter().find(|words| why.contains(words)).unwrap_or_default()
 }
 
 /// What the kernel makes of a case.
