@@ -132,7 +132,8 @@ impl Ground {
         [times[0] / count, times[1] / count]
     }
 
-    /// Packets a second of so many threads that share program, maps and sockets.
+    /// Packets a second of so many threads that share program, maps and sockets; each flow is one thread's, as network cards
+    /// deal them out.
     fn threads(&self, verified: &Verified, threads: usize) -> f64 {
         let native = Compiled::new(verified, Arc::clone(&self.maps)).expect("it is compiled");
         let best = (0..8).map(|_| {
@@ -141,7 +142,7 @@ impl Ground {
                 let workers: Vec<_> = (0..threads)
                     .map(|cpu| {
                         let (native, stop) = (&native, &stop);
-                        let (mut machine, mut packets) = (self.machine(), self.copies());
+                        let (mut machine, mut packets) = (self.machine(), self.share(cpu, threads));
                         machine.cpu = cpu as u32;
                         scope.spawn(move || {
                             let mut runs = 0;
@@ -162,6 +163,15 @@ impl Ground {
             runs as f64 / started.elapsed().as_secs_f64()
         });
         best.fold(0.0, f64::max)
+    }
+
+    /// The packets whose flow is this thread's.
+    fn share(&self, thread: usize, threads: usize) -> Vec<Packet> {
+        // Both directions of a flow have the same sum.
+        let flow =
+            |frame: &[u8]| frame.iter().skip(26).take(12).map(|byte| usize::from(*byte)).sum::<usize>();
+        let copies = self.copies().into_iter().zip(&self.frames);
+        copies.filter(|(_, frame)| flow(frame) % threads == thread).map(|(packet, _)| packet).collect()
     }
 
     fn machine(&self) -> Machine {
