@@ -136,6 +136,9 @@ rules! {
     /// It is not noted that a NULL stored over a pointer in a map's value is relied upon: where a path with NULL came
     /// before, any number is taken. (A fault of that kernel; Debian's 6.12 does not have it.)
     NullStoredUnnoted: V6_18,
+    /// Who relies on the old value that an atomic operation hands out does not rely on what lay at the place. (A fault of that
+    /// kernel; Debian's 6.12 does not have it.)
+    FetchesAreStores: V6_18,
     /// Negation keeps ranges.
     NegationTracked: V6_18,
     /// Conversions to a byte order bound the result by its width.

@@ -273,7 +273,7 @@ impl Explorer<'_, '_> {
     }
 
     fn rely_on(&mut self, point: Point, wanted: Wanted) -> bool {
-        rely_on(&mut self.kept, &self.history, self.walk.layout, point, wanted)
+        rely_on(&mut self.kept, &self.history, self.walk.release, self.walk.layout, point, wanted)
     }
 
     /// Compares with the states kept here; if none covers this one, it is perhaps kept, too.

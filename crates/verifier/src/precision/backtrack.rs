@@ -1,6 +1,7 @@
 //! One instruction, backwards: which numbers were relied on before it, if these were after it.
 
-use belay_isa::{CallTarget, Insn, Pc, Reg, Src};
+use belay_isa::{AtomicOp, CallTarget, Insn, Pc, Reg, Src};
+use belay_spec::{Release, Rule};
 
 use crate::early_exit::may_end_function;
 use crate::layout::Layout;
@@ -18,6 +19,7 @@ const ARGUMENTS: u16 = 0b11_1110;
 /// From what is wanted after the instruction at `pc` to what is wanted before it. `after` is the instruction that ran
 /// next.
 pub(super) fn back_over(
+    release: Release,
     layout: &Layout,
     pc: Pc,
     after: Option<Pc>,
@@ -52,9 +54,10 @@ pub(super) fn back_over(
             wanted.take(dst);
         }
         Insn::Load { dst, .. } | Insn::LoadAcquire { dst, .. } => wanted.filled(dst, spill),
-        // Linux takes every atomic operation for a store, also one that hands the old value out: what is known of that value it
-        // owes to the register's number before.
-        Insn::Atomic { base, src, .. } => wanted.spilled(base, Src::Reg(src), spill)?,
+        Insn::Atomic { op, base, src, .. } => match fetched(op, src) {
+            Some(dst) if !release.has(Rule::FetchesAreStores) => wanted.filled(dst, spill),
+            _ => wanted.spilled(base, Src::Reg(src), spill)?,
+        },
         Insn::Store { base, src, .. } => wanted.spilled(base, src, spill)?,
         Insn::StoreRelease { base, src, .. } => wanted.spilled(base, Src::Reg(src), spill)?,
         Insn::Branch { dst, src: Src::Reg(src), .. } => {
@@ -104,6 +107,18 @@ fn share_with_linked(entry: Option<&Entry>, wanted: &mut Wanted) {
     let Some(entry) = entry else { return };
     if entry.linked.iter().any(|place| wanted.has(place)) {
         entry.linked.iter().for_each(|place| wanted.insert(place));
+    }
+}
+
+/// The register in which an atomic operation hands the old value out.
+fn fetched(op: AtomicOp, src: Reg) -> Option<Reg> {
+    match op {
+        AtomicOp::Cmpxchg => Some(Reg::R0),
+        AtomicOp::Xchg => Some(src),
+        AtomicOp::Add { fetch }
+        | AtomicOp::Or { fetch }
+        | AtomicOp::And { fetch }
+        | AtomicOp::Xor { fetch } => fetch.then_some(src),
     }
 }
 

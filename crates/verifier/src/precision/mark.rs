@@ -1,6 +1,7 @@
 //! From where a number was relied on, back to every state that must be marked for it.
 
 use belay_isa::Pc;
+use belay_spec::Release;
 
 use crate::kept::{Kept, StateId};
 use crate::layout::Layout;
@@ -27,6 +28,7 @@ pub(crate) struct Point {
 pub(crate) fn rely_on(
     states: &mut [Kept],
     history: &History,
+    release: Release,
     layout: &Layout,
     point: Point,
     mut wanted: Wanted,
@@ -45,7 +47,9 @@ pub(crate) fn rely_on(
         let Some(mut pc) = at else { return changed };
         loop {
             let entry = history.of(segment, pc);
-            if !std::mem::take(&mut ahead) && back_over(layout, pc, after, entry, &mut wanted).is_err() {
+            if !std::mem::take(&mut ahead)
+                && back_over(release, layout, pc, after, entry, &mut wanted).is_err()
+            {
                 mark_everything(states, point.parent);
                 return changed;
             }

@@ -1,6 +1,6 @@
 # expect: accept
-# Who relies on the old value that an atomic operation handed out does not rely on what lay in the slot, says Linux: so the
-# number that the loop counts is of no interest, and the loop converges.
+# Who relies on the old value that an atomic operation handed out does not rely on what lay in the slot: the number that the
+# loop counts is of no interest, and the loop converges. (Linux 6.12 walks the loop to the limit.)
 
 .license GPL
 .map table kind=hash key=4 value=16 entries=4
