@@ -26,7 +26,7 @@
 pub mod command;
 mod embed;
 
-pub use embed::{VerifyError, compile, maps, verify};
+pub use embed::{VerifyError, compile, compile_with, maps, verify, verify_with};
 
 pub use belay_diagnostics as diagnostics;
 pub use belay_isa as isa;

@@ -41,9 +41,9 @@ pub(crate) fn describe(
         rejection,
         release,
         hook,
-        trace: Trace::new(program, &object.externs, &rejection.path),
-        symbolic: Symbolic::new(object, program),
-        labels: Labels::new(object, program),
+        trace: Trace::new(program, &object.externs, &rejection.path, &rejection.helpers),
+        symbolic: Symbolic::new(object, program).with(&rejection.helpers),
+        labels: Labels::new(object, program, &rejection.helpers),
         notes: Vec::new(),
         help: Vec::new(),
     };

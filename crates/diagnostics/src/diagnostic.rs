@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use belay_isa::Pc;
 use belay_object::{Object, Program};
-use belay_spec::Release;
+use belay_spec::{OwnSignatures, Release};
 use belay_verifier::{Code, Rejection};
 
 use crate::source::{LookFor, Sources, Span};
@@ -81,10 +81,10 @@ pub(crate) struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    pub(crate) fn new(object: &'a Object, program: &'a Program) -> Labels<'a> {
+    pub(crate) fn new(object: &'a Object, program: &'a Program, helpers: &OwnSignatures) -> Labels<'a> {
         Labels {
             sources: Sources::new(program),
-            symbolic: Symbolic::new(object, program),
+            symbolic: Symbolic::new(object, program).with(helpers),
             labels: Vec::new(),
         }
     }

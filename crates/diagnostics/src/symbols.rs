@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use belay_isa::{CallTarget, Imm64, Insn, Pc, decode};
 use belay_object::{Object, Program};
-use belay_spec::Helper;
+use belay_spec::OwnSignatures;
 
 use crate::source::printable;
 
@@ -13,13 +13,19 @@ pub struct Symbolic<'a> {
     object: &'a Object,
     program: &'a Program,
     functions: BTreeMap<Pc, &'a str>,
+    helpers: OwnSignatures,
 }
 
 impl<'a> Symbolic<'a> {
     /// For a program of an object.
     pub fn new(object: &'a Object, program: &'a Program) -> Symbolic<'a> {
         let functions = program.subprograms.iter().map(|f| (f.start, f.name.as_str())).collect();
-        Symbolic { object, program, functions }
+        Symbolic { object, program, functions, helpers: OwnSignatures::default() }
+    }
+
+    /// Names these own helpers, too.
+    pub fn with(self, helpers: &OwnSignatures) -> Symbolic<'a> {
+        Symbolic { helpers: helpers.clone(), ..self }
     }
 
     /// The instruction at `pc`: `r0 = *(u32 *)(r6 + 4)`, `call bpf_sk_release`, `r1 = counts ll`.
@@ -56,7 +62,7 @@ impl<'a> Symbolic<'a> {
     /// The name of what a call calls.
     pub fn callee(&self, pc: Pc, target: CallTarget) -> Option<String> {
         match target {
-            CallTarget::Helper(id) => Some(u32::try_from(id).ok().and_then(Helper::by_id)?.name.to_owned()),
+            CallTarget::Helper(id) => Some(self.helpers.helper(u32::try_from(id).ok()?)?.name.to_owned()),
             CallTarget::Local(distance) => self.function(relative(pc, distance)?),
             CallTarget::Kfunc { id, .. } => {
                 let symbol = self.object.externs.get(usize::try_from(id).ok()?)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use belay_isa::{CallTarget, Insn, Pc, Reg, Size, Src, Width, disassemble};
 use belay_object::{Extern, Program};
-use belay_spec::{Helper, Kfunc, Resource};
+use belay_spec::{Helper, Kfunc, OwnSignatures, Resource};
 
 use crate::references::{kfunc_releases, releases};
 use crate::symbols::relative;
@@ -15,6 +15,8 @@ pub(crate) struct Trace<'a> {
     path: &'a [Pc],
     /// The kernel's symbols that instructions name.
     externs: &'a [Extern],
+    /// Helpers beside the kernel's.
+    helpers: &'a OwnSignatures,
 }
 
 /// Where a value lies while it is followed back.
@@ -25,9 +27,14 @@ enum Held {
 }
 
 impl<'a> Trace<'a> {
-    pub(crate) fn new(program: &Program, externs: &'a [Extern], path: &'a [Pc]) -> Trace<'a> {
+    pub(crate) fn new(
+        program: &Program,
+        externs: &'a [Extern],
+        path: &'a [Pc],
+        helpers: &'a OwnSignatures,
+    ) -> Trace<'a> {
         let insns = disassemble(&program.slots).filter_map(|(pc, insn)| Some((pc, insn.ok()?))).collect();
-        Trace { insns, path, externs }
+        Trace { insns, path, externs, helpers }
     }
 
     pub(crate) fn insn(&self, pc: Pc) -> Option<&Insn> {
@@ -37,7 +44,7 @@ impl<'a> Trace<'a> {
     /// The helper that an instruction calls.
     pub(crate) fn helper(&self, pc: Pc) -> Option<&'static Helper> {
         match self.insn(pc)? {
-            Insn::Call(CallTarget::Helper(id)) => Helper::by_id(u32::try_from(*id).ok()?),
+            Insn::Call(CallTarget::Helper(id)) => self.helpers.helper(u32::try_from(*id).ok()?),
             _ => None,
         }
     }
@@ -125,7 +132,7 @@ impl<'a> Trace<'a> {
             return false;
         }
         let before = self.path.iter().rposition(|at| *at == pc).and_then(|index| self.path.get(..index));
-        let before = Trace { insns: self.insns.clone(), path: before.unwrap_or(&[]), externs: self.externs };
+        let before = Trace { insns: self.insns.clone(), path: before.unwrap_or(&[]), ..*self };
         let made = |reg: Reg| before.origin(reg) == Some(origin);
         made(*dst) || matches!(src, Src::Reg(reg) if made(*reg))
     }
@@ -249,7 +256,7 @@ mod tests {
         let assembly = belay_isa::assemble(text, &belay_isa::NoSymbols).expect("assembly");
         let program = Program::new("test", "test", Attach::Unknown, assembly.slots);
         let path: Vec<Pc> = disassemble(&program.slots).map(|(pc, _)| pc).collect();
-        Trace::new(&program, &[], &path).origin(Reg::R1).map(|pc| pc.0)
+        Trace::new(&program, &[], &path, &OwnSignatures::default()).origin(Reg::R1).map(|pc| pc.0)
     }
 
     #[test]
@@ -273,6 +280,6 @@ mod tests {
         let assembly = belay_isa::assemble(text, &belay_isa::NoSymbols).expect("assembly");
         let program = Program::new("test", "test", Attach::Unknown, assembly.slots);
         let path: Vec<Pc> = [0, 3, 4, 1].map(Pc).to_vec();
-        assert_eq!(Trace::new(&program, &[], &path).origin(Reg::R1), None);
+        assert_eq!(Trace::new(&program, &[], &path, &OwnSignatures::default()).origin(Reg::R1), None);
     }
 }

@@ -14,7 +14,10 @@ mod writable;
 
 pub use access::{Access, FieldKind, Widths};
 pub use context::{Context, Field};
-pub use helper::{Arg, ArgKind, Callback, CallbackArg, Effects, Helper, Resource, Ret, SizeRule};
+pub use helper::{
+    Arg, ArgKind, Callback, CallbackArg, Effects, Helper, OWN_HELPERS, OwnSignatures, Resource, Ret,
+    SignatureError, SizeRule,
+};
 pub use hook::{Action, Argument, Fate, Hook, Opening, ReturnRange, TargetKind};
 pub use kfunc::{
     DynptrSource, Kfunc, KfuncFlags, KfuncRole, KfuncScope, KfuncSets, ParamTag, Registration,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use belay_isa::Pc;
 use belay_object::{Attach, MapDef, Object, Program};
 use belay_profile::KernelProfile;
-use belay_spec::{Release, Rule};
+use belay_spec::{OwnSignatures, Release, Rule};
 
 use crate::admission::Candidate;
 use crate::early_exit::check_early_ends;
@@ -27,6 +27,8 @@ use crate::walk::{Subject, Walk};
 pub struct Options {
     /// The kernel.
     pub kernel: Kernel,
+    /// Helpers that the program may call beside the kernel's: those of who runs it in Belay.
+    pub helpers: OwnSignatures,
 }
 
 /// The kernel that a program is judged against.
@@ -64,7 +66,7 @@ impl Default for Kernel {
 
 impl From<Release> for Options {
     fn from(release: Release) -> Options {
-        Options { kernel: Kernel::BuiltIn(release) }
+        Options { kernel: Kernel::BuiltIn(release), ..Options::default() }
     }
 }
 
@@ -108,6 +110,8 @@ pub struct Rejection {
     pub events: Vec<Event>,
     /// The instructions walked before `pc`, in order; of a very long path the last ones.
     pub path: Vec<Pc>,
+    /// The own helpers that the program was judged with, for their names.
+    pub helpers: OwnSignatures,
 }
 
 /// Judges one program of an object.
@@ -171,6 +175,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         gpl_compatible,
         btf,
         kernel,
+        helpers: &options.helpers,
     };
     let mut walk = Walk::new(subject);
     let mut stats = Stats::default();
@@ -179,6 +184,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
             program: program.clone(),
             maps: maps.to_vec(),
             release: options.kernel.release(),
+            helpers: options.helpers.clone(),
             touches: walk.touches,
             reads_map: walk.reads_map,
             frames: layout.functions.iter().map(|f| Pc(f.start)).zip(walk.stack_depths).collect(),
@@ -192,7 +198,15 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
                     Err(_) => Replayed::default(),
                 };
                 let code = code_of(&fault, &events, failure.pc, &layout);
-                Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc: failure.pc, events, path }))
+                let helpers = options.helpers.clone();
+                Verdict::Reject(Box::new(Rejection {
+                    code,
+                    fault: *fault,
+                    pc: failure.pc,
+                    events,
+                    path,
+                    helpers,
+                }))
             }
         },
     };
@@ -240,8 +254,8 @@ fn without_path(stop: Stop) -> Verdict {
                 _ => Pc(0),
             };
             let code = fault.code();
-            let (events, path) = (Vec::new(), Vec::new());
-            Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc, events, path }))
+            let (events, path, helpers) = (Vec::new(), Vec::new(), OwnSignatures::default());
+            Verdict::Reject(Box::new(Rejection { code, fault: *fault, pc, events, path, helpers }))
         }
     }
 }

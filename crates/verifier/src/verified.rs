@@ -2,7 +2,7 @@
 
 use belay_isa::Pc;
 use belay_object::{MapDef, Program};
-use belay_spec::{Release, SockKind};
+use belay_spec::{OwnSignatures, Release, SockKind};
 
 use crate::object::Flags;
 
@@ -37,6 +37,7 @@ pub struct Verified {
     pub(crate) program: Program,
     pub(crate) maps: Vec<MapDef>,
     pub(crate) release: Release,
+    pub(crate) helpers: OwnSignatures,
     pub(crate) touches: Vec<Touch>,
     pub(crate) reads_map: Option<Pc>,
     pub(crate) frames: Vec<(Pc, u32)>,
@@ -56,6 +57,11 @@ impl Verified {
     /// The release whose rules it satisfies.
     pub fn release(&self) -> Release {
         self.release
+    }
+
+    /// The own helpers that it was verified with: it runs only where these are.
+    pub fn helpers(&self) -> &OwnSignatures {
+        &self.helpers
     }
 
     /// The functions by their first instruction, in order, each with the bytes of stack that it reaches below the end of

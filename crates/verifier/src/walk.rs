@@ -9,7 +9,7 @@ use belay_isa::{AluOp, AtomicOp, CallTarget, EndianOp, Imm64, Insn, Pc, Reg, Siz
 use belay_object::btf::Btf;
 use belay_object::{Extern, MapDef, Program};
 use belay_profile::KernelProfile;
-use belay_spec::{Hook, MapKind, Release, ReturnRange, Rule};
+use belay_spec::{Hook, MapKind, OwnSignatures, Release, ReturnRange, Rule};
 
 use crate::arena;
 use crate::branch::Ways;
@@ -69,6 +69,8 @@ pub(crate) struct Subject<'p> {
     pub(crate) btf: Option<&'p Btf>,
     /// The kernel whose types and functions the program meets.
     pub(crate) kernel: &'p KernelProfile,
+    /// Helpers beside the kernel's.
+    pub(crate) helpers: &'p OwnSignatures,
 }
 
 /// What all paths of one program share.

@@ -152,12 +152,12 @@ pub(crate) trait Monitor {
     /// Before an op: the op to execute in its place (contexts are laid out otherwise than the program believes).
     fn before(&mut self, state: &State<'_>, world: &mut World<'_>, op: Op) -> Result<Op, Self::Stop>;
 
-    /// After a helper that returned `r0`; the arguments are as at the call.
+    /// After the helper of that number, which returned `r0`; the arguments are as at the call.
     fn called(
         &mut self,
         state: &State<'_>,
         world: &World<'_>,
-        helper: &'static Helper,
+        helper: u32,
         args: [u64; 5],
         r0: u64,
     ) -> Result<(), Self::Stop>;
@@ -260,6 +260,13 @@ pub(crate) fn execute<'r, M: Monitor>(
                 }
             }
             Op::Helper(helper) => next = call(monitor, state, world, helper, next)?,
+            Op::Own(index) => {
+                let args = state.args();
+                let Some(own) = state.code.own(index) else { return Ok(End::Stuck(Invalid::Outside)) };
+                let r0 = own.call(world, args);
+                state.set(Reg::R0, r0);
+                monitor.called(state, world, own.signature().id, args, r0)?;
+            }
             Op::Exit => match leave(monitor, state, world)? {
                 Some(pc) => next = pc,
                 None => return Ok(End::Exit(state.get(Reg::R0))),
@@ -335,7 +342,7 @@ fn call<'r, M: Monitor>(
         }
     };
     state.set(Reg::R0, r0);
-    monitor.called(state, world, helper, args, r0)?;
+    monitor.called(state, world, helper.id, args, r0)?;
     Ok(next)
 }
 

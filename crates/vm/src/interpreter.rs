@@ -6,12 +6,12 @@ use belay_spec::{Action, Hook};
 use belay_verifier::Verified;
 
 use crate::engine::{self, End, Monitor, State, Then};
-use crate::helpers::Helper;
 use crate::input::Input;
 use crate::machine::{Machine, Random};
 use crate::maps::{MapError, Maps};
 use crate::memory::Memory;
 use crate::op::{Code, Op};
+use crate::own::OwnHelpers;
 use crate::prepare::{self, PrepareError};
 use crate::world::{Trace, World};
 
@@ -56,7 +56,20 @@ impl Interpreter {
     /// # Errors
     /// If it needs a hook, helper or instruction that does not run yet, or a map that is missing.
     pub fn new(program: &Verified, maps: Arc<Maps>) -> Result<Interpreter, PrepareError> {
-        let code = Arc::new(prepare::verified(program, &maps)?);
+        Interpreter::with(program, maps, &OwnHelpers::default())
+    }
+
+    /// As [`Interpreter::new`], for a program that calls own helpers.
+    ///
+    /// # Errors
+    /// As [`Interpreter::new`], and if an own helper is missing, or has another signature than the program was verified
+    /// with.
+    pub fn with(
+        program: &Verified,
+        maps: Arc<Maps>,
+        helpers: &OwnHelpers,
+    ) -> Result<Interpreter, PrepareError> {
+        let code = Arc::new(prepare::verified(program, &maps, helpers)?);
         let hook = code.layout.hook.ok_or_else(|| prepare::no_hook(program.program()))?;
         Ok(Interpreter { code, hook, maps, memory: Memory::of(program) })
     }
@@ -132,7 +145,7 @@ impl Monitor for Unwatched {
         &mut self,
         _: &State<'_>,
         _: &World<'_>,
-        _: &'static Helper,
+        _: u32,
         _: [u64; 5],
         _: u64,
     ) -> Result<(), Self::Stop> {

@@ -1,12 +1,15 @@
 //! The form in which programs are executed: one [`Op`] a slot, with everything resolved that preparation can resolve
 //! (jump targets, map addresses, helper bodies, context offsets).
 
+use std::sync::Arc;
+
 use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Pc, Reg, Size, Src, Width};
 use belay_spec::Release;
 
 use crate::context::Layout;
 use crate::helpers::Helper;
 use crate::jit::Published;
+use crate::own::OwnHelper;
 
 /// Where a jump leads that leaves the program: no program has a slot of this number.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
@@ -46,23 +49,93 @@ pub(crate) enum Invalid {
 /// One executable slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    Alu { op: AluOp, width: Width, dst: Reg, src: Src },
-    Neg { width: Width, dst: Reg },
-    Mov { width: Width, dst: Reg, src: Src },
-    MovSx { width: Width, bits: u8, dst: Reg, src: Reg },
-    Endian { op: EndianOp, bits: u8, dst: Reg },
-    Load { size: Size, signed: bool, dst: Reg, base: Reg, off: i32 },
-    Store { size: Size, base: Reg, off: i32, src: Src },
-    Atomic { op: AtomicOp, size: Size, base: Reg, off: i32, src: Reg },
-    LoadAcquire { size: Size, dst: Reg, base: Reg, off: i32 },
-    StoreRelease { size: Size, base: Reg, off: i32, src: Reg },
-    Const { dst: Reg, value: u64, what: Constant },
-    LoadPacket { size: Size, index: Option<Reg>, off: i32 },
-    Jump { to: u32 },
-    Branch { op: CmpOp, width: Width, dst: Reg, src: Src, to: u32 },
-    MayGoto { to: u32 },
-    Call { to: u32 },
+    Alu {
+        op: AluOp,
+        width: Width,
+        dst: Reg,
+        src: Src,
+    },
+    Neg {
+        width: Width,
+        dst: Reg,
+    },
+    Mov {
+        width: Width,
+        dst: Reg,
+        src: Src,
+    },
+    MovSx {
+        width: Width,
+        bits: u8,
+        dst: Reg,
+        src: Reg,
+    },
+    Endian {
+        op: EndianOp,
+        bits: u8,
+        dst: Reg,
+    },
+    Load {
+        size: Size,
+        signed: bool,
+        dst: Reg,
+        base: Reg,
+        off: i32,
+    },
+    Store {
+        size: Size,
+        base: Reg,
+        off: i32,
+        src: Src,
+    },
+    Atomic {
+        op: AtomicOp,
+        size: Size,
+        base: Reg,
+        off: i32,
+        src: Reg,
+    },
+    LoadAcquire {
+        size: Size,
+        dst: Reg,
+        base: Reg,
+        off: i32,
+    },
+    StoreRelease {
+        size: Size,
+        base: Reg,
+        off: i32,
+        src: Reg,
+    },
+    Const {
+        dst: Reg,
+        value: u64,
+        what: Constant,
+    },
+    LoadPacket {
+        size: Size,
+        index: Option<Reg>,
+        off: i32,
+    },
+    Jump {
+        to: u32,
+    },
+    Branch {
+        op: CmpOp,
+        width: Width,
+        dst: Reg,
+        src: Src,
+        to: u32,
+    },
+    MayGoto {
+        to: u32,
+    },
+    Call {
+        to: u32,
+    },
     Helper(&'static Helper),
+    /// The own helper of that index in [`Code::own`].
+    Own(u32),
     Exit,
     Invalid(Invalid),
 }
@@ -79,11 +152,23 @@ pub(crate) struct Code {
     pub(crate) verified: bool,
     /// Functions by their first slot, with the bytes of stack that each uses; known of verified programs.
     pub(crate) frames: Box<[(Pc, u32)]>,
+    /// The own helpers that it calls.
+    pub(crate) own: Box<[Arc<OwnHelper>]>,
     /// Its machine code, if it was compiled.
     pub(crate) native: Option<Published>,
 }
 
 impl Code {
+    /// The own helper of an index, if the program calls one.
+    pub(crate) fn own(&self, index: u32) -> Option<&Arc<OwnHelper>> {
+        self.own.get(index as usize)
+    }
+
+    /// The signature of an own helper that the program calls.
+    pub(crate) fn own_signature(&self, id: u32) -> Option<&'static belay_spec::Helper> {
+        self.own.iter().map(|own| own.signature()).find(|signature| signature.id == id)
+    }
+
     /// The slot at `pc`.
     #[inline]
     pub(crate) fn op(&self, pc: u32) -> Op {

@@ -1,5 +1,7 @@
 //! From slots to [`Code`]: decoding, and resolving everything that is known before the first run.
 
+use std::sync::Arc;
+
 use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot};
 use belay_object::Program;
 use belay_spec::{Access, Release};
@@ -9,6 +11,7 @@ use crate::context::Layout;
 use crate::helpers;
 use crate::maps::Maps;
 use crate::op::{Code, Constant, Invalid, OUTSIDE, Op};
+use crate::own::{OwnHelper, OwnHelpers};
 
 /// Why a program cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,18 @@ pub enum PrepareError {
         /// The map, as the program was verified with.
         map: String,
     },
+    /// The own helper of this number is not the one that the program was verified with.
+    #[error(
+        "program `{program}`: own helper `{name}` ({id}) is missing, or has another signature than the program was verified with"
+    )]
+    OtherHelper {
+        /// The program.
+        program: String,
+        /// The helper's number.
+        id: u32,
+        /// Its name, as the program was verified with.
+        name: &'static str,
+    },
     /// It names a map that is not among those given, or that has no value to take the address of.
     #[error("program `{program}`, instruction {pc}: there is no such map, or it has no direct value")]
     Map {
@@ -52,7 +67,7 @@ pub enum PrepareError {
 }
 
 /// Prepares a verified program: everything that it needs must be there.
-pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareError> {
+pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> Result<Code, PrepareError> {
     let program = proof.program();
     let layout = Layout::of(&program.attach).ok_or_else(|| no_hook(program))?;
     // The proof holds for maps of these sizes and no others.
@@ -64,7 +79,13 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps) -> Result<Code, PrepareErr
     if let Some(pc) = proof.reads_map() {
         return Err(unsupported(program, pc, "fields of the kernel's `struct bpf_map`".to_owned()));
     }
-    let mut code = translate(program, maps, layout, proof.release());
+    for signature in proof.helpers().iter() {
+        if helpers.signatures().by_id(signature.id) != Some(signature) {
+            let (program, id, name) = (program.name.clone(), signature.id, signature.name);
+            return Err(PrepareError::OtherHelper { program, id, name });
+        }
+    }
+    let mut code = translate(program, maps, layout, proof.release(), helpers);
     code.verified = true;
     code.frames = proof.frames().into();
     for (pc, op) in (0..).map(Pc).zip(&mut code.ops) {
@@ -120,14 +141,24 @@ pub(crate) fn in_context(op: Op, layout: &Layout, release: Release) -> Option<Op
 }
 
 /// Translates every slot; what cannot be executed becomes an [`Op::Invalid`] that says why.
-pub(crate) fn translate(program: &Program, maps: &Maps, layout: Layout, release: Release) -> Code {
+pub(crate) fn translate(
+    program: &Program,
+    maps: &Maps,
+    layout: Layout,
+    release: Release,
+    helpers: &OwnHelpers,
+) -> Code {
     let slots = &program.slots;
+    let mut own = Vec::new();
     let mut ops = Vec::with_capacity(slots.len());
     while ops.len() < slots.len() {
         let pc = ops.len();
         match decode(slots, pc) {
             Ok(insn) => {
-                ops.push(op(insn, pc, slots.len(), maps));
+                ops.push(match own_helper(insn, helpers, &mut own) {
+                    Some(op) => op,
+                    None => op(insn, pc, slots.len(), maps),
+                });
                 if insn.slots() == 2 {
                     ops.push(Op::Invalid(Invalid::Middle));
                 }
@@ -142,8 +173,21 @@ pub(crate) fn translate(program: &Program, maps: &Maps, layout: Layout, release:
         release,
         verified: false,
         frames: Box::default(),
+        own: own.into(),
         native: None,
     }
+}
+
+/// A call of an own helper, which is noted among those that the program calls.
+fn own_helper(insn: Insn, helpers: &OwnHelpers, called: &mut Vec<Arc<OwnHelper>>) -> Option<Op> {
+    let Insn::Call(CallTarget::Helper(id)) = insn else { return None };
+    let own = helpers.by_id(u32::try_from(id).ok()?)?;
+    let known = called.iter().position(|other| Arc::ptr_eq(other, own));
+    let index = known.unwrap_or_else(|| {
+        called.push(Arc::clone(own));
+        called.len() - 1
+    });
+    u32::try_from(index).ok().map(Op::Own)
 }
 
 fn decode(slots: &[Slot], pc: usize) -> Result<Insn, DecodeErrorKind> {

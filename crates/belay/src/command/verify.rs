@@ -146,7 +146,7 @@ fn judge_all<'o>(
     // The sort is stable: each program by the kernels in their order.
     jobs.sort_by_key(|(at, ..)| *at);
     let programs = jobs.into_par_iter().map(|(_, object, program, kernel)| {
-        let judgement = judge(object, program, &Options { kernel: kernel.clone() });
+        let judgement = judge(object, program, &Options { kernel: kernel.clone(), ..Options::default() });
         let diagnostic = diagnostic(object, program, &judgement, kernel.release());
         Judged { object, program, kernel, judgement, diagnostic }
     });

@@ -150,7 +150,9 @@ fn accepts(path: &Path, release: Release) -> Option<bool> {
     let object =
         Object::parse(&path.display().to_string(), &bytes, &options).unwrap_or_else(|e| panic!("{e}"));
     let program = object.programs.first().unwrap_or_else(|| panic!("{}: no program", path.display()));
-    match verify(&object, program, &Options { kernel: Kernel::BuiltIn(release) }).verdict {
+    match verify(&object, program, &Options { kernel: Kernel::BuiltIn(release), ..Options::default() })
+        .verdict
+    {
         Verdict::Accept(_) => Some(true),
         Verdict::Reject(_) => Some(false),
         Verdict::Unsupported { .. } => None,

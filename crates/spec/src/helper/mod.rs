@@ -6,12 +6,14 @@
 mod callback;
 mod expected;
 mod notation;
+mod own;
 mod table;
 mod variants;
 
 use crate::SockKind;
 
 pub use callback::{Callback, CallbackArg};
+pub use own::{OWN_HELPERS, OwnSignatures, SignatureError};
 pub(crate) use variants::signature;
 
 /// The kinds of resource that a program may hold.

@@ -4,17 +4,22 @@ use super::{Arg, ArgKind, Effects, Helper, Resource, Ret, SizeRule};
 use crate::SockKind;
 
 const fn arg(kind: ArgKind) -> Arg {
-    Arg { kind, nullable: false, releases: false }
+    Arg::of(kind)
 }
 
 impl Arg {
+    /// An argument of that kind, never NULL.
+    pub const fn of(kind: ArgKind) -> Arg {
+        Arg { kind, nullable: false, releases: false }
+    }
+
     /// NULL is allowed too.
-    pub(super) const fn or_null(self) -> Arg {
+    pub const fn or_null(self) -> Arg {
         Arg { nullable: true, ..self }
     }
 
     /// The call releases what is handed over.
-    pub(super) const fn released(self) -> Arg {
+    pub const fn released(self) -> Arg {
         Arg { releases: true, ..self }
     }
 }
@@ -126,7 +131,8 @@ pub(super) const fn h(id: u32, name: &'static str, args: &'static [Arg], ret: Re
 }
 
 impl Helper {
-    pub(super) const fn packet(mut self) -> Helper {
+    /// Its memory arguments may point into the packet.
+    pub const fn packet(mut self) -> Helper {
         self.effects.packet_access = true;
         self
     }
@@ -146,7 +152,8 @@ impl Helper {
         self
     }
 
-    pub(super) const fn acquires(mut self, resource: Resource) -> Helper {
+    /// The result is a new reference of this resource.
+    pub const fn acquires(mut self, resource: Resource) -> Helper {
         self.effects.acquires = Some(resource);
         self
     }

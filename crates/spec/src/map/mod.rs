@@ -7,7 +7,7 @@ mod table;
 use std::sync::LazyLock;
 
 use crate::hook::Family;
-use crate::{ArgKind, Helper, Hook, Release, SockKind};
+use crate::{ArgKind, Helper, Hook, OWN_HELPERS, Release, SockKind};
 
 pub use kind::MapKind;
 pub use owned::{is_owned_by_maps, is_rcu_protected};
@@ -179,6 +179,11 @@ static TAKEN: LazyLock<Vec<Taken>> = LazyLock::new(|| {
 });
 
 fn takes(kind: MapKind, helper: &Helper, family: Option<Family>) -> bool {
+    // An own helper knows maps as user space does: those whose values are bytes.
+    if OWN_HELPERS.contains(&helper.id) {
+        let element = kind.rules().map(|rules| rules.element);
+        return matches!(element, Some(Element::Value | Element::ReadOnlyValue));
+    }
     let found = TAKEN.binary_search_by_key(&(kind, helper.id), |(kind, id, _)| (*kind, *id));
     let hooks = found.ok().and_then(|index| TAKEN.get(index)).map(|(_, _, hooks)| *hooks);
     hooks.is_some_and(|hooks| family.is_none_or(|family| hooks.meets(family)))

@@ -14,7 +14,7 @@ mod result;
 mod string;
 
 use belay_isa::{Pc, Reg};
-use belay_spec::{Arg, ArgKind, Helper, Opening, Resource};
+use belay_spec::{Arg, ArgKind, Helper, OWN_HELPERS, Opening, Resource};
 
 use crate::fault::{Check, Fault, Forbidden, Leave};
 use crate::object::{DynptrSource, Flags, Object};
@@ -82,7 +82,7 @@ struct Arguments {
 impl Walk<'_> {
     /// `call helper`: where the path goes. If the helper calls a function of the program, that way too.
     pub(crate) fn call_helper(&mut self, state: &mut State, pc: Pc, id: i32) -> Check<Next> {
-        if !u32::try_from(id).ok().and_then(Helper::by_id).is_some_and(unlocks) {
+        if !self.helper(id).is_some_and(unlocks) {
             self.without_locks(state, Forbidden::Call)?;
         }
         let helper = self.allowed_helper(state, id)?;
@@ -139,24 +139,14 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// The helper of that number, as most hooks see it: the kernel's, or an own one.
+    fn helper(&self, id: i32) -> Option<&'static Helper> {
+        u32::try_from(id).ok().and_then(|id| self.helpers.helper(id))
+    }
+
     fn allowed_helper(&self, state: &State, id: i32) -> Check<&'static Helper> {
-        let known = u32::try_from(id).ok().and_then(Helper::by_id);
-        let Some(known) = known else { return Err(Fault::UnknownHelper { id }.into()) };
-        let Some(helper) = self.kernel.signature(self.hook, known.id) else {
-            return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
-        };
-        let refuse = |kernel: String| Err(Fault::Program { kernel }.into());
-        match self.hook.opening(self.release, helper, self.target) {
-            Opening::Open => {}
-            Opening::Closed => {
-                return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
-            }
-            Opening::ClosedHere => return refuse("helper call is not allowed in probe".to_string()),
-            Opening::AroundFunctions => {
-                let (name, id) = (helper.name, helper.id);
-                return refuse(format!("func {name}#{id} supported only for fentry/fexit/fmod_ret programs"));
-            }
-        }
+        let Some(known) = self.helper(id) else { return Err(Fault::UnknownHelper { id }.into()) };
+        let helper = if OWN_HELPERS.contains(&known.id) { known } else { self.kernels_helper(known)? };
         if helper.effects.gpl_only && !self.gpl_compatible {
             return Err(Fault::HelperGpl { name: helper.name }.into());
         }
@@ -166,9 +156,26 @@ impl Walk<'_> {
         let here = self.hook.prog_type;
         if !helper.effects.supported_in.is_empty() && !helper.effects.supported_in.contains(&here) {
             let kernel = format!("func {}#{} not supported for program type {here}", helper.name, helper.id);
-            return refuse(kernel);
+            return Err(Fault::Program { kernel }.into());
         }
         Ok(helper)
+    }
+
+    /// One of the kernel's helpers, with its signature in this hook, if it is open to the program.
+    fn kernels_helper(&self, known: &Helper) -> Check<&'static Helper> {
+        let Some(helper) = self.kernel.signature(self.hook, known.id) else {
+            return Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into());
+        };
+        let refuse = |kernel: String| Err(Fault::Program { kernel }.into());
+        match self.hook.opening(self.release, helper, self.target) {
+            Opening::Open => Ok(helper),
+            Opening::Closed => Err(Fault::HelperNotAllowed { name: known.name, id: known.id }.into()),
+            Opening::ClosedHere => refuse("helper call is not allowed in probe".to_string()),
+            Opening::AroundFunctions => {
+                let (name, id) = (helper.name, helper.id);
+                refuse(format!("func {name}#{id} supported only for fentry/fexit/fmod_ret programs"))
+            }
+        }
     }
 
     fn check_map_kind(&self, helper: &Helper, told: &Arguments) -> Check {

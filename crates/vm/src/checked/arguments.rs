@@ -1,13 +1,12 @@
 //! Helper calls: the arguments against the signature before, the effects on tags and references after.
 
 use belay_isa::Reg;
-use belay_spec::{Arg, ArgKind, MapKind, Resource, Ret, SizeRule, SockKind};
+use belay_spec::{Arg, ArgKind, MapKind, OWN_HELPERS, Resource, Ret, SizeRule, SockKind};
 
 use super::fault::{Ended, Fault, FaultKind};
-use super::guard::{Guard, Stop, Use, calls_back, view_size};
+use super::guard::{Guard, Stop, Use, view_size};
 use super::region::{Held, RefId, Region, Tag, What};
 use crate::engine::State;
-use crate::helpers::Helper;
 use crate::helpers::dynptr::{self, Span};
 use crate::world::World;
 
@@ -40,6 +39,9 @@ impl Given {
 
 /// The signature of a helper in the hook of the running program.
 fn signature(world: &World<'_>, state: &State<'_>, id: u32) -> Option<&'static belay_spec::Helper> {
+    if OWN_HELPERS.contains(&id) {
+        return state.code.own_signature(id);
+    }
     match world.layout.hook {
         Some(hook) => hook.signature(state.code.release, id),
         None => belay_spec::Helper::by_id(id),
@@ -52,10 +54,11 @@ impl Guard {
         &mut self,
         state: &State<'_>,
         world: &World<'_>,
-        helper: &'static Helper,
+        id: u32,
+        calls_back: bool,
     ) -> Result<(), Stop> {
-        let Some(signature) = signature(world, state, helper.id) else {
-            return Err(self.fault(FaultKind::HelperNotAllowed(helper.id as i32)));
+        let Some(signature) = signature(world, state, id) else {
+            return Err(self.fault(FaultKind::HelperNotAllowed(id as i32)));
         };
         let args = state.args();
         let packet = world.layout.hook.is_some_and(|hook| hook.packet_reaches(signature));
@@ -64,7 +67,7 @@ impl Guard {
             let given = Given { helper: signature, reg: ARGUMENTS[index], value: args[index], packet, size };
             self.argument(state, world, arg, given, args[0])?;
         }
-        if calls_back(helper) {
+        if calls_back {
             let context = self.shadow.get(Reg::R3);
             self.shadow.frame_mut(state.depth).callback_context = context;
         }
@@ -351,11 +354,11 @@ impl Guard {
         &mut self,
         state: &State<'_>,
         world: &World<'_>,
-        helper: &'static Helper,
+        id: u32,
         args: [u64; 5],
         r0: u64,
     ) -> Result<(), Stop> {
-        let Some(signature) = signature(world, state, helper.id) else {
+        let Some(signature) = signature(world, state, id) else {
             return self.returned(Tag::Uninit);
         };
         self.made_dynptr(world, signature, args);
@@ -399,7 +402,7 @@ impl Guard {
         let id = match (what, acquires) {
             (What::Value(_), _) => self.regions.lasting(what, r0, len),
             (_, Some(resource)) => {
-                let reference = self.acquire(resource, helper.id, r0);
+                let reference = self.acquire(resource, signature.id, r0);
                 self.regions.add(what, r0, len, Some(reference))
             }
             (_, None) => self.regions.add(what, r0, len, derived),

@@ -492,7 +492,11 @@ impl Monitor for Guard {
                     return Err(self.fault(FaultKind::CallDepth));
                 }
             }
-            Op::Helper(helper) => self.before_helper(state, world, helper)?,
+            Op::Helper(helper) => self.before_helper(state, world, helper.id, calls_back(helper))?,
+            Op::Own(index) => {
+                let id = state.code.own(index).map_or(0, |own| own.signature().id);
+                self.before_helper(state, world, id, false)?;
+            }
             Op::Exit => {
                 let callback = state.frame().is_some_and(|frame| !matches!(frame.then, Then::Return));
                 if state.depth == 0 || callback {
@@ -508,7 +512,7 @@ impl Monitor for Guard {
         &mut self,
         state: &State<'_>,
         world: &World<'_>,
-        helper: &'static Helper,
+        helper: u32,
         args: [u64; 5],
         r0: u64,
     ) -> Result<(), Stop> {

@@ -27,6 +27,7 @@ use crate::machine::{Machine, Random};
 use crate::maps::{MapError, Maps};
 use crate::memory::{Block, Memory};
 use crate::op::{Code, Invalid, Op};
+use crate::own::OwnHelpers;
 use crate::prepare::{self, PrepareError};
 use crate::world::{Trace, World};
 pub use fault::{Due, Ended, Fault, FaultKind, Leak, Target};
@@ -94,8 +95,21 @@ impl Checked {
     /// If its hook does not run yet, or it calls a helper that Linux has and Belay's runtime has not. What else may be
     /// wrong with it shows when it runs.
     pub fn new(program: &Program, maps: Arc<Maps>, release: Release) -> Result<Checked, PrepareError> {
+        Checked::with(program, maps, release, &OwnHelpers::default())
+    }
+
+    /// As [`Checked::new`], for a program that may call own helpers.
+    ///
+    /// # Errors
+    /// As [`Checked::new`].
+    pub fn with(
+        program: &Program,
+        maps: Arc<Maps>,
+        release: Release,
+        helpers: &OwnHelpers,
+    ) -> Result<Checked, PrepareError> {
         let layout = Layout::of(&program.attach).ok_or_else(|| prepare::no_hook(program))?;
-        Checked::with_layout(program, maps, release, layout)
+        Checked::with_layout(program, maps, release, layout, helpers)
     }
 
     /// Prepares a program without a hook: it gets memory in `r1` and its length in `r2`, as in the conformance tests of
@@ -104,7 +118,7 @@ impl Checked {
     /// # Errors
     /// As [`Checked::new`].
     pub fn raw(program: &Program, maps: Arc<Maps>) -> Result<Checked, PrepareError> {
-        Checked::with_layout(program, maps, Release::LATEST, Layout::RAW)
+        Checked::with_layout(program, maps, Release::LATEST, Layout::RAW, &OwnHelpers::default())
     }
 
     fn with_layout(
@@ -112,8 +126,9 @@ impl Checked {
         maps: Arc<Maps>,
         release: Release,
         layout: Layout,
+        helpers: &OwnHelpers,
     ) -> Result<Checked, PrepareError> {
-        let code = prepare::translate(program, &maps, layout, release);
+        let code = prepare::translate(program, &maps, layout, release, helpers);
         for (pc, op) in (0..).map(Pc).zip(&code.ops) {
             if let Op::Invalid(Invalid::Helper(id)) = op
                 && let Some(helper) = u32::try_from(*id).ok().and_then(belay_spec::Helper::by_id)

@@ -81,17 +81,22 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
     let current = world.machine.netns.or_else(|| reader.default_netns());
     let netns = current.and_then(|current| reader.resolve(current, argument));
     let ifindex = world.input.ifindex();
-    let found = match (tuple, netns) {
-        (Some(tuple), Some(netns)) if flags == 0 => {
-            reader.acquire(&Query { netns, protocol, tuple, ifindex, kind }).map(|found| found.socket())
-        }
+    let query = match (tuple, netns) {
+        (Some(tuple), Some(netns)) if flags == 0 => Some(Query { netns, protocol, tuple, ifindex, kind }),
         _ => None,
     };
-    let (addr, found) = (found.map_or(0, address), found.map(Socket::id));
+    let (addr, found) = acquire(world, query.as_ref());
     if world.machine.recording {
         world.machine.trace.lookups.push(SocketLookup { helper, tuple, netns, found });
     }
     addr
+}
+
+/// Looks a socket up and takes a reference: its address, 0 if there is none.
+pub(crate) fn acquire(world: &World<'_>, query: Option<&Query>) -> (u64, Option<SocketId>) {
+    let reader = world.machine.sockets.read();
+    let found = query.and_then(|query| reader.acquire(query)).map(|found| found.socket());
+    (found.map_or(0, address), found.map(Socket::id))
 }
 
 /// The tuple at an address; none unless its size is that of a family.

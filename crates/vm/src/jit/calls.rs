@@ -1,9 +1,11 @@
 //! Calls: functions of the program, helpers, what they call back, and what of them is done in place.
 
+use std::sync::Arc;
+
 use belay_isa::{Reg, Size};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    Block, BlockArg, InstBuilder, Opcode, StackSlotData, StackSlotKind, Value, ValueDef, types,
+    AbiParam, Block, BlockArg, InstBuilder, Opcode, StackSlotData, StackSlotKind, Value, ValueDef, types,
 };
 use cranelift_module::Module;
 
@@ -39,6 +41,25 @@ impl Translator<'_, '_> {
             Body::TailCall => self.tail_call(),
             Body::Loop => self.counted_loop(),
             Body::ForEach => self.for_each(),
+        };
+        self.set(Reg::R0, r0);
+    }
+
+    /// A call of an own helper, which lives as long as the code.
+    pub(super) fn call_own(&mut self, index: u32) {
+        let r0 = match self.unit.code.own(index) {
+            Some(own) => {
+                let own = self.number(Arc::as_ptr(own) as usize as i64);
+                let entry = self.number(runtime::own_helper as *const () as usize as i64);
+                let mut signature = signature(self.module);
+                signature.params.push(AbiParam::new(types::I64));
+                let signature = self.builder.import_signature(signature);
+                let [r1, r2, r3, r4, r5] = self.args();
+                let args = [r1, r2, r3, r4, r5, own, self.world];
+                let call = self.builder.ins().call_indirect(signature, entry, &args);
+                self.builder.inst_results(call)[0]
+            }
+            None => self.number(0),
         };
         self.set(Reg::R0, r0);
     }

@@ -34,6 +34,7 @@ use crate::machine::{Machine, Random};
 use crate::maps::{MapError, Maps};
 use crate::memory::Memory;
 use crate::op::Code;
+use crate::own::OwnHelpers;
 use crate::prepare::{self, PrepareError};
 use crate::world::World;
 
@@ -89,7 +90,15 @@ impl Compiled {
     /// If it needs a hook, helper or instruction that does not run yet, a map is missing, or there is no compiler for this
     /// machine.
     pub fn new(program: &Verified, maps: Arc<Maps>) -> Result<Compiled, CompileError> {
-        let code = prepare::verified(program, &maps)?;
+        Compiled::with(program, maps, &OwnHelpers::default())
+    }
+
+    /// As [`Compiled::new`], for a program that calls own helpers.
+    ///
+    /// # Errors
+    /// As [`Compiled::new`], and if an own helper is missing, or has another signature than the program was verified with.
+    pub fn with(program: &Verified, maps: Arc<Maps>, helpers: &OwnHelpers) -> Result<Compiled, CompileError> {
+        let code = prepare::verified(program, &maps, helpers)?;
         let published = compile::publish(&code, &maps)
             .map_err(|reason| CompileError::Compiler { program: code.name.clone(), reason })?;
         let code = Arc::new(Code { native: Some(published), ..code });
@@ -102,7 +111,7 @@ impl Compiled {
     /// # Errors
     /// As [`Compiled::new`].
     pub fn listing(program: &Verified, maps: &Maps) -> Result<Listing, CompileError> {
-        let code = prepare::verified(program, maps)?;
+        let code = prepare::verified(program, maps, &OwnHelpers::default())?;
         compile::list(&code, maps)
             .map_err(|reason| CompileError::Compiler { program: code.name.clone(), reason })
     }

@@ -7,6 +7,7 @@ use crate::engine::{self, End, State};
 use crate::helpers::HelperFn;
 use crate::interpreter::Unwatched;
 use crate::maps::ElementKey;
+use crate::own::OwnHelper;
 use crate::world::World;
 
 /// A function of a program in machine code, or one that it calls: the five argument registers, and what it runs in.
@@ -22,6 +23,19 @@ pub(crate) extern "C" fn helper<F: HelperFn>(
     world: &mut World<'_>,
 ) -> u64 {
     memory::call::<F>(world, [r1, r2, r3, r4, r5])
+}
+
+/// Calls an own helper: as native code does, which knows where it lies.
+pub(super) extern "C" fn own_helper(
+    r1: u64,
+    r2: u64,
+    r3: u64,
+    r4: u64,
+    r5: u64,
+    own: &OwnHelper,
+    world: &mut World<'_>,
+) -> u64 {
+    own.call(world, [r1, r2, r3, r4, r5])
 }
 
 /// What [`load_packet`] returns outside of the packet: loads give at most 32 bits.

@@ -1,5 +1,6 @@
 //! What is said of faults of calls of helpers, kernel functions and functions of the program.
 
+use belay_spec::OWN_HELPERS;
 use belay_verifier::Fault;
 
 use super::super::Case;
@@ -10,6 +11,16 @@ impl Case<'_> {
     pub(super) fn calls(&mut self, fault: &Fault) -> String {
         let pc = self.rejection.pc;
         match fault {
+            Fault::UnknownHelper { id } if u32::try_from(*id).is_ok_and(|id| OWN_HELPERS.contains(&id)) => self
+                .say(
+                    pc,
+                    "called here",
+                    format!("there is no helper {id}: no kernel has one of such a number"),
+                    Some(
+                        "it can be an own helper of who embeds Belay: verify and run the program with its signature \
+                         (`belay::vm::OwnHelpers`)",
+                    ),
+                ),
             Fault::UnknownHelper { id } => self.say(
                 pc,
                 "called here",
