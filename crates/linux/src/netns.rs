@@ -52,6 +52,23 @@ impl NetNs {
         Ok(NetNs { fd: file.into() })
     }
 
+    /// A namespace that is there already: of a process (`1234`), by path (`/run/netns/blue`), or by the name that `ip netns` gave it
+    /// (`blue`).
+    ///
+    /// # Errors
+    /// If there is no such namespace, or the process is not ours to look at.
+    pub fn open(which: &str) -> Result<NetNs, NetNsError> {
+        let is_process = !which.is_empty() && which.bytes().all(|b| b.is_ascii_digit());
+        let path = match which {
+            _ if is_process => format!("/proc/{which}/ns/net"),
+            path if path.contains('/') => path.to_owned(),
+            name => format!("/run/netns/{name}"),
+        };
+        let file = File::open(&path)
+            .map_err(|e| error(&format!("network namespace `{which}`: cannot open `{path}`"), e))?;
+        Ok(NetNs { fd: file.into() })
+    }
+
     /// A namespace with `lo` up.
     ///
     /// # Errors
@@ -60,6 +77,15 @@ impl NetNs {
         let namespace = NetNs::new()?;
         namespace.ip(&["link", "set", "lo", "up"])?;
         Ok(namespace)
+    }
+
+    /// The same namespace once more.
+    ///
+    /// # Errors
+    /// If the process has no descriptor left.
+    pub fn try_clone(&self) -> Result<NetNs, NetNsError> {
+        let fd = self.fd.try_clone().map_err(|e| error("cannot keep a network namespace open", e))?;
+        Ok(NetNs { fd })
     }
 
     /// Runs a closure inside, on a thread of its own. Sockets that it opens belong to this namespace for good.

@@ -7,7 +7,6 @@
 //!
 //! What has no outward sign and cannot be chosen (cookies, `tcp_info`, the receive queue) is left as the kernel makes it.
 
-mod listed;
 mod segment;
 
 use std::fmt;
@@ -21,6 +20,7 @@ use belay_sockets::{Device, Endpoint, Family, Namespace, NetnsId, Protocol, Sock
 use socket2::{Domain, Socket, Type};
 
 use crate::netns::{NetNs, NetNsError};
+use crate::snapshot::find_connection;
 use crate::sys::{self, Errno};
 use segment::{ACK, FIN, SYN, Segment};
 
@@ -162,7 +162,7 @@ fn socket(info: &SocketInfo, netns: &Namespace) -> io::Result<Option<Socket>> {
             }
         }
         (Protocol::Tcp, State::NewSynRecv) => {
-            lead(info, State::SynRecv, Segment { flags: SYN, sequence: THEIRS, acknowledge: 0 })?;
+            lead(info, State::NewSynRecv, Segment { flags: SYN, sequence: THEIRS, acknowledge: 0 })?;
             Ok(None)
         }
         (Protocol::Tcp, State::SynRecv) => Err(io::Error::new(
@@ -264,13 +264,19 @@ fn lead(info: &SocketInfo, to: State, segment: Segment) -> io::Result<()> {
     while start.elapsed() < PATIENCE {
         receive(local, remote, segment)?;
         for _ in 0..5 {
-            if listed::state(local, remote)? == Some(to.number()) {
+            if listed(info)? == Some(to) {
                 return Ok(());
             }
             thread::sleep(PAUSE / 5);
         }
     }
     Err(io::Error::new(io::ErrorKind::TimedOut, "the stack does not take the segments of its peer"))
+}
+
+/// The state in which the kernel lists the connection, also if nobody holds a descriptor of it.
+fn listed(info: &SocketInfo) -> io::Result<Option<State>> {
+    let found = info.remote.map(|remote| find_connection(info.local, remote, info.device)).transpose();
+    Ok(found.map_err(io::Error::other)?.flatten().map(|found| found.state))
 }
 
 /// Lets the stack receive a segment from the peer.

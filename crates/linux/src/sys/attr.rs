@@ -174,6 +174,38 @@ impl ProgAttach {
     }
 }
 
+/// `BPF_LINK_CREATE` of an iterator.
+#[repr(C)]
+pub(super) struct LinkCreate {
+    program_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    iter_info: u64,
+    iter_info_len: u32,
+    pad: u32,
+}
+
+impl LinkCreate {
+    pub(super) fn iterator(program_fd: i32, attach_type: u32) -> Self {
+        let program_fd = program_fd.cast_unsigned();
+        LinkCreate { program_fd, target_fd: 0, attach_type, flags: 0, iter_info: 0, iter_info_len: 0, pad: 0 }
+    }
+}
+
+/// `BPF_ITER_CREATE`.
+#[repr(C)]
+pub(super) struct IterCreate {
+    link_fd: u32,
+    flags: u32,
+}
+
+impl IterCreate {
+    pub(super) fn new(link_fd: i32) -> Self {
+        IterCreate { link_fd: link_fd.cast_unsigned(), flags: 0 }
+    }
+}
+
 /// `BPF_OBJ_GET_INFO_BY_FD`.
 #[repr(C)]
 pub(super) struct ObjectInfo {
@@ -213,6 +245,8 @@ const _: () = {
     assert!(size_of::<ProgLoad>() == 152);
     assert!(size_of::<BtfLoad>() == 32);
     assert!(size_of::<ProgAttach>() == 16);
+    assert!(size_of::<LinkCreate>() == 32);
+    assert!(size_of::<IterCreate>() == 8);
     assert!(size_of::<ObjectId>() == 12);
     assert!(size_of::<ObjectInfo>() == 16);
     assert!(size_of::<BtfInfo>() == 32);

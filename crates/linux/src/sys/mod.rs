@@ -12,7 +12,7 @@ mod errno;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use attr::{BtfInfo, BtfLoad, MapElem, MapFreeze, ObjectId, ObjectInfo, ProgAttach};
+use attr::{BtfInfo, BtfLoad, IterCreate, LinkCreate, MapElem, MapFreeze, ObjectId, ObjectInfo, ProgAttach};
 pub(crate) use attr::{MapCreate, ProgLoad, TestRunAttr, object_name};
 pub use errno::Errno;
 
@@ -34,6 +34,8 @@ enum Command {
     MapTake = 21,
     MapFreeze = 22,
     BtfNextId = 23,
+    LinkCreate = 28,
+    IterCreate = 33,
 }
 
 /// `bpf(2)`: what it returns, a descriptor or zero.
@@ -281,6 +283,20 @@ pub(crate) fn detach(target: BorrowedFd<'_>, program: BorrowedFd<'_>, attach_typ
     let mut attr = ProgAttach::new(target.as_raw_fd(), program.as_raw_fd(), attach_type);
     // SAFETY: the attribute holds no address.
     unsafe { bpf(Command::ProgDetach, &mut attr) }.map(drop)
+}
+
+/// `BPF_LINK_CREATE` of a program that iterates over objects of the kernel.
+pub(crate) fn iterator_link(program: BorrowedFd<'_>, attach_type: u32) -> Result<OwnedFd, Errno> {
+    let mut attr = LinkCreate::iterator(program.as_raw_fd(), attach_type);
+    // SAFETY: the attribute holds no address: an iterator over everything has no `iter_info`.
+    unsafe { bpf(Command::LinkCreate, &mut attr) }.map(own)
+}
+
+/// `BPF_ITER_CREATE`: a descriptor that runs the iterator as it is read.
+pub(crate) fn iterator(link: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let mut attr = IterCreate::new(link.as_raw_fd());
+    // SAFETY: the attribute holds no address.
+    unsafe { bpf(Command::IterCreate, &mut attr) }.map(own)
 }
 
 /// The number of the calling thread.
