@@ -82,8 +82,11 @@ fn settings_are_seen_and_changed_as_in_the_kernel() {
     let (ran, _) = ours(&object, &SocketTable::empty(), || reading.clone());
     same(&ran.out, &kernel, &names);
 
-    let (kernel, written) =
-        lab.watch(hook("cgroup_sysctl"), &object, || OpenOptions::new().write(true).open(path)?.write(b"0"));
+    // As many bytes are reported as written as the program put in their place, which the address sanitizer believes.
+    let bytes = *b"0 of two";
+    let (kernel, written) = lab.watch(hook("cgroup_sysctl"), &object, || {
+        OpenOptions::new().write(true).open(path)?.write(&bytes[..1])
+    });
     written.expect("writable");
     let writing = Sysctl { name, current, new: Some(b"0".to_vec()), ..Sysctl::default() };
     let (ran, after) = ours(&object, &SocketTable::empty(), || writing.clone());

@@ -60,12 +60,9 @@ impl Call {
     }
 
     /// Puts sockets into `m`, by their places in the table; what the helper returned, what was redirected, and the maps.
-    fn run(
-        &self,
-        held: &[(u32, usize)],
-        input: &mut dyn FnMut() -> Input<'static>,
-    ) -> (i64, Option<Redirect>, Arc<Maps>) {
-        let mut all = [false, true].map(|checked| {
+    fn run(&self, held: &[(u32, usize)], inputs: [Input<'_>; 2]) -> (i64, Option<Redirect>, Arc<Maps>) {
+        let mut checked = false;
+        let mut all = inputs.map(|input| {
             let maps = Arc::new(Maps::from_defs(&self.object.maps).expect("made"));
             for (key, socket) in held {
                 let reader = self.table.read();
@@ -74,16 +71,17 @@ impl Call {
             }
             let mut machine = Machine::new(self.table.clone());
             let program = &self.object.programs[0];
+            checked = !checked;
             let redirect = if checked {
                 let program = Checked::new(program, Arc::clone(&maps), Release::LATEST).expect("runs");
-                let report = program.run(&mut machine, input());
+                let report = program.run(&mut machine, input);
                 assert!(report.is_clean(), "{report:#?}");
                 report.trace.redirect
             } else {
                 let judgement = verify(&self.object, program, &belay_verifier::Options::default());
                 let Verdict::Accept(verified) = judgement.verdict else { panic!("it is accepted") };
                 let program = Interpreter::new(&verified, Arc::clone(&maps)).expect("runs");
-                program.run(&mut machine, input()).trace.redirect
+                program.run(&mut machine, input).trace.redirect
             };
             let result =
                 maps.by_name("result").expect("there").lookup(&[0; 4]).expect("readable").expect("there");
@@ -92,11 +90,6 @@ impl Call {
         assert_eq!((all[0].0, &all[0].1), (all[1].0, &all[1].1), "both interpreters");
         std::mem::take(&mut all[0])
     }
-}
-
-/// A new input for each run; tests are short.
-fn leaked<T>(input: T) -> &'static mut T {
-    Box::leak(Box::new(input))
 }
 
 #[test]
@@ -115,11 +108,13 @@ fn messages_and_streams_go_to_sockets_that_take_them() {
         ] {
             let call =
                 Call::new(hook, &format!("{map} key=4 value=8 entries=4"), helper, key, by_value, flags);
-            let mut input = || match hook {
-                "sk_msg" => Input::from(leaked(SkMsg::new(Sock::tcp4(), b"hello"))),
-                _ => Input::from(leaked(Packet::new(&[0; 64]).expect("a frame"))),
+            let mut messages = [(); 2].map(|()| SkMsg::new(Sock::tcp4(), b"hello"));
+            let mut packets = [(); 2].map(|()| Packet::new(&[0; 64]).expect("a frame"));
+            let inputs = match hook {
+                "sk_msg" => messages.each_mut().map(Input::from),
+                _ => packets.each_mut().map(Input::from),
             };
-            let (result, redirect, _) = call.run(&held, &mut input);
+            let (result, redirect, _) = call.run(&held, inputs);
             assert_eq!(result, expected, "{helper}, key {key}, flags {flags}");
             let to =
                 (expected == pass).then(|| Redirect::Socket { socket: call.socket(1), flags: flags as u64 });
@@ -137,12 +132,12 @@ fn connections_enter_maps_by_their_events() {
             let call =
                 Call::new("sock_ops", &format!("{map} key=4 value=8 entries=4"), helper, 1, false, flags);
             let cookie = call.table.read().sockets()[1].info().cookie;
-            let mut input = || {
+            let mut events = [(); 2].map(|()| {
                 let mut sock = Sock::tcp4();
                 sock.cookie = cookie;
-                Input::from(leaked(SockOps::new(op, sock)))
-            };
-            let (result, _, maps) = call.run(&[], &mut input);
+                SockOps::new(op, sock)
+            });
+            let (result, _, maps) = call.run(&[], events.each_mut().map(Input::from));
             assert_eq!(result, expected, "{helper}, operation {op}, flags {flags}");
             let found = maps.by_name("m").expect("there").lookup(&1_u32.to_le_bytes()).expect("readable");
             assert_eq!(found, (expected == 0).then(|| cookie.to_le_bytes().to_vec()));
@@ -157,9 +152,8 @@ fn only_a_member_of_the_group_is_selected() {
     for (key, flags, expected) in [(0, 0, 0), (1, 0, -77), (2, 0, -91), (3, 0, -2), (9, 0, -2), (0, 1, 0)] {
         let call = Call::new("sk_reuseport/select", map, "bpf_sk_select_reuseport", key, false, flags);
         let reached = call.socket(3);
-        let (result, _, _) = call.run(&held, &mut || {
-            Input::from(leaked(Reuseport::new(&[0; 64], Some(reached)).expect("a frame")))
-        });
+        let mut choices = [(); 2].map(|()| Reuseport::new(&[0; 64], Some(reached)).expect("a frame"));
+        let (result, _, _) = call.run(&held, choices.each_mut().map(Input::from));
         assert_eq!(result, expected, "key {key}, flags {flags}");
     }
     // What was selected stands in the input.
