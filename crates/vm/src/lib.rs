@@ -31,6 +31,7 @@ mod own;
 mod packet;
 mod prepare;
 pub mod routes;
+mod sync;
 mod tunnel;
 mod world;
 

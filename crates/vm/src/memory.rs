@@ -20,12 +20,19 @@ use belay_verifier::Verified;
 
 use crate::checked::Guard;
 
+#[cfg(belay_loom)]
+mod modelled;
+#[cfg(belay_loom)]
+pub(crate) use modelled::Block;
+
 /// Zeroed memory with a stable address, aligned to 8 bytes, for as long as the block lives.
+#[cfg(not(belay_loom))]
 pub(crate) struct Block {
     words: Box<[AtomicU64]>,
     len: usize,
 }
 
+#[cfg(not(belay_loom))]
 impl Block {
     /// A block of `len` bytes, all zero. Untouched pages of a large one cost no memory.
     pub(crate) fn zeroed(len: usize) -> Block {
@@ -99,6 +106,7 @@ impl Block {
 
 /// Used by [`Block`] alone, for addresses that [`Block::place`] has tested: they are inside the block, which `&self`
 /// keeps alive.
+#[cfg(not(belay_loom))]
 const OWN: Memory = Memory(());
 
 /// The permission to use addresses. Whoever has one has promised that every address that reaches it lies, with all
@@ -288,7 +296,7 @@ impl Memory {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(belay_loom)))]
 mod tests {
     use super::*;
 

@@ -4,13 +4,13 @@
 //! Who loads a program opens the events ([`super::Map::open_events`]); until then programs get `ENOENT`, as in Linux.
 
 use std::collections::VecDeque;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::storage::{ANY, Element, ElementKey, Place, Side, Storage, Value};
 use crate::errno::Errno;
 use crate::memory::Block;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard};
 
 /// Bytes of a CPU's buffer unless told otherwise: what `libbpf`'s users mostly ask for.
 pub(crate) const BUFFER: usize = 64 << 10;

@@ -1,18 +1,19 @@
 //! Hash maps: plain, per-CPU, and with eviction of the least recently used.
 //!
 //! Buckets are linked lists through a [`Slab`] of elements. Lookups take no lock: an element's key is written before
-//! it is linked, and the end of a list names its bucket, so a reader whose element was moved to another bucket
-//! under its feet notices and starts again. Writers lock one of a fixed number of bucket groups.
+//! it is linked, and a bucket counts the elements that left it. A reader that found nothing looks at that count again: if it
+//! changed, an element on which the reader stood may have been used anew, elsewhere, and it starts again. Writers lock one of
+//! a fixed number of bucket groups.
 //!
-//! As in Linux, replacing a value of a shared map links a new element and frees the old one: a pointer to the old
-//! value keeps seeing the old value until the element is used again. Values of a per-CPU map are replaced in place.
+//! Replacing a value of a shared map puts a new element in the old one's place in the list, in one step: a lookup meanwhile
+//! finds one of the two. The old one is freed, and as in Linux a pointer to its value keeps seeing that value until the
+//! element is used again. Values of a per-CPU map are replaced in place.
 //!
 //! Which entry of a full LRU map goes is approximate in Linux and here: a hand sweeps over the elements and takes the
 //! first that was not looked up since it last came by.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::slab::{Slab, Slot};
 use super::storage::{
@@ -20,17 +21,18 @@ use super::storage::{
 };
 use crate::errno::Errno;
 use crate::memory::Block;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard};
 
 /// Words before an element's key: the link (high half: hash) and the state.
 const HEADER: usize = 2;
-/// A link that ends a list; the other bits are the bucket's number.
+/// A link that ends a list.
 const END: u32 = 1 << 31;
 /// Element state: linked into a bucket.
 const USED: u64 = 1;
 /// Element state: looked up since the hand last came by.
 const RECENT: u64 = 2;
 /// Locks, each for the buckets of its remainder.
-const LOCKS: usize = 64;
+const LOCKS: usize = if cfg!(belay_loom) { 4 } else { 64 };
 
 /// What tells the kinds of hash map apart.
 #[derive(Clone, Copy)]
@@ -64,7 +66,7 @@ impl Shape {
 /// A hash map.
 pub(crate) struct Hash {
     shape: Shape,
-    /// First links; 0 where nothing was ever linked. One a word.
+    /// A word for each: low half, the first link plus one, 0 where nothing was ever linked; high half, how many elements left.
     buckets: Block,
     mask: u32,
     elements: Slab,
@@ -73,6 +75,8 @@ pub(crate) struct Hash {
     hand: AtomicU32,
     /// The number, plus one, of the element that the last replacement left.
     spare: AtomicU32,
+    /// Elements beyond the entries: the spare one, and those of replacements that are under way. At most one a CPU.
+    beyond: AtomicU32,
     guarded: Guarded,
 }
 
@@ -103,8 +107,15 @@ impl Hash {
             entries: AtomicU32::new(0),
             hand: AtomicU32::new(0),
             spare: AtomicU32::new(0),
+            beyond: AtomicU32::new(0),
             guarded,
         }
+    }
+
+    /// The same, with that many lists (a power of two), for tests of what happens within one.
+    #[cfg(test)]
+    pub(crate) fn of_buckets(self, count: u32) -> Hash {
+        Hash { mask: count - 1, ..self }
     }
 
     fn lock(&self, bucket: u32) -> MutexGuard<'_, ()> {
@@ -116,17 +127,16 @@ impl Hash {
         hash & self.mask
     }
 
-    /// The first link of a bucket.
-    fn head(&self, bucket: u32) -> u32 {
-        match self.buckets.word(bucket as usize).map_or(0, |word| word.load(Acquire) as u32) {
-            0 => END | bucket,
-            link => link - 1,
-        }
+    /// The first link of a bucket, and how many elements left it.
+    fn head(&self, bucket: u32) -> (u32, u32) {
+        let word = self.buckets.word(bucket as usize).map_or(0, |word| word.load(Acquire));
+        let link = if word as u32 == 0 { END } else { word as u32 - 1 };
+        (link, (word >> 32) as u32)
     }
 
-    fn set_head(&self, bucket: u32, link: u32) {
+    fn set_head(&self, bucket: u32, link: u32, left: u32) {
         if let Some(word) = self.buckets.word(bucket as usize) {
-            word.store(u64::from(link) + 1, Release);
+            word.store(u64::from(left) << 32 | (u64::from(link) + 1), Release);
         }
     }
 
@@ -167,8 +177,8 @@ impl Hash {
     /// Finds a key without a lock.
     fn find(&self, key: &[u8], hash: u32) -> Option<Slot> {
         let bucket = self.bucket(hash);
+        let (mut link, mut left) = self.head(bucket);
         loop {
-            let mut link = self.head(bucket);
             while link & END == 0 {
                 let slot = Slot(link);
                 let header = self.header(slot);
@@ -177,16 +187,19 @@ impl Hash {
                 }
                 link = header as u32;
             }
-            // The end of another bucket's list: an element was reused while we stood on it.
-            if link & !END == bucket {
+            // An element that we stood on may have left and be linked elsewhere: then this was not the list's end. Whoever
+            // links it anew has counted it before, and we have read its new link, so we see the count.
+            let (first, left_now) = self.head(bucket);
+            if left_now == left {
                 return None;
             }
+            (link, left) = (first, left_now);
         }
     }
 
     /// Finds, under the bucket's lock, the element that `is` accepts.
     fn find_locked(&self, bucket: u32, is: impl Fn(Slot, u32) -> bool) -> Option<Found> {
-        let (mut before, mut link) = (None, self.head(bucket));
+        let (mut before, (mut link, _)) = (None, self.head(bucket));
         while link & END == 0 {
             let slot = Slot(link);
             let header = self.header(slot);
@@ -200,10 +213,20 @@ impl Hash {
 
     /// Takes an element out of its list, under the bucket's lock.
     fn unlink(&self, bucket: u32, found: &Found) {
-        let link = self.header(found.slot) as u32;
+        let next = self.header(found.slot) as u32;
+        self.put_in_place(bucket, found, next);
+    }
+
+    /// Has another link lead to where an element's link led, or to an element that does; and counts that it left.
+    fn put_in_place(&self, bucket: u32, found: &Found, link: u32) {
+        let (first, left) = self.head(bucket);
+        let left = left.wrapping_add(1);
         match found.before {
-            Some(before) => self.set_link(before, (self.header(before) >> 32) as u32, link),
-            None => self.set_head(bucket, link),
+            Some(before) => {
+                self.set_link(before, (self.header(before) >> 32) as u32, link);
+                self.set_head(bucket, first, left);
+            }
+            None => self.set_head(bucket, link, left),
         }
         if let Some(state) = self.state(found.slot) {
             state.store(0, Relaxed);
@@ -221,7 +244,7 @@ impl Hash {
     }
 
     /// Writes the value of a new element; other CPUs' values, and what only helpers touch, become zero.
-    fn write_new(&self, slot: Slot, value: Value<'_>, side: Side) {
+    fn write_first_value(&self, slot: Slot, value: Value<'_>, side: Side) {
         let Some(first) = self.value(slot, Side::User) else { return };
         let others = self.shape.per_cpu > 0 && side != Side::User;
         if others || self.guarded.is_any() {
@@ -253,15 +276,28 @@ impl Hash {
         self.entries.fetch_sub(1, AcqRel);
     }
 
+    /// Gives back the element of an entry that is no more. Whoever is counted in for it finds it free.
+    fn forget(&self, slot: Slot) {
+        self.elements.give(slot);
+        self.count_out();
+    }
+
     /// An element to take a replaced entry's new value: the one that the last replacement left, or any.
     fn take_spare(&self) -> Option<Slot> {
-        self.spare.swap(0, AcqRel).checked_sub(1).map(Slot).or_else(|| self.elements.take())
+        if let Some(spare) = self.spare.swap(0, AcqRel).checked_sub(1) {
+            return Some(Slot(spare));
+        }
+        // Never more than there are CPUs: the others belong to the entries, which are counted before they take one.
+        let cpus = self.shape.cpus as u32;
+        self.beyond.try_update(AcqRel, Acquire, |n| (n < cpus).then_some(n + 1)).ok()?;
+        self.elements.take()
     }
 
     /// Keeps a replaced element for the next replacement: until then its value stays as it was.
     fn give_spare(&self, slot: Slot) {
         if self.spare.compare_exchange(0, slot.0 + 1, AcqRel, Relaxed).is_err() {
             self.elements.give(slot);
+            self.beyond.fetch_sub(1, AcqRel);
         }
     }
 
@@ -270,10 +306,8 @@ impl Hash {
         let new = if self.shape.per_cpu > 0 { None } else { self.take_spare() };
         // In place where each CPU has its own value, or when other CPUs are replacing and hold all spare elements.
         let Some(new) = new else { return self.write_value(found.slot, value, side) };
-        self.link_new(bucket, new, hash, key, value, side);
-        if let Some(old) = self.find_locked(bucket, |slot, _| slot == found.slot) {
-            self.unlink(bucket, &old);
-        }
+        self.write_new(new, hash, key, value, side, self.header(found.slot) as u32);
+        self.put_in_place(bucket, found, new.0);
         self.give_spare(found.slot);
     }
 
@@ -290,8 +324,7 @@ impl Hash {
                     if let Some(found) = self.find_locked(bucket, |candidate, _| candidate == slot) {
                         self.unlink(bucket, &found);
                         drop(guard);
-                        self.count_out();
-                        self.elements.give(slot);
+                        self.forget(slot);
                         return true;
                     }
                 }
@@ -313,7 +346,7 @@ fn padded(rest: &[u8]) -> [u8; 8] {
 }
 
 /// The seed is fixed: the same operations give the same order of iteration.
-fn hash_of(key: &[u8]) -> u32 {
+pub(super) fn hash_of(key: &[u8]) -> u32 {
     use std::hash::BuildHasher;
     foldhash::fast::FixedState::with_seed(0x6265_6c61_7921).hash_one(key) as u32
 }
@@ -385,8 +418,7 @@ impl Storage for Hash {
             .ok_or(Errno::ENOENT)?;
         self.unlink(bucket, &found);
         drop(guard);
-        self.count_out();
-        self.elements.give(found.slot);
+        self.forget(found.slot);
         Ok(())
     }
 
@@ -396,7 +428,7 @@ impl Storage for Hash {
             if bucket > self.mask {
                 return None;
             }
-            let current = if link == 0 { self.head(bucket) } else { link - 1 };
+            let current = if link == 0 { self.head(bucket).0 } else { link - 1 };
             if current & END != 0 {
                 (bucket, link) = (bucket + 1, 0);
                 continue;
@@ -421,13 +453,19 @@ impl Storage for Hash {
 impl Hash {
     /// Fills an element and makes it the first of its list, under the bucket's lock.
     fn link_new(&self, bucket: u32, slot: Slot, hash: u32, key: &[u8], value: Value<'_>, side: Side) {
+        let (first, left) = self.head(bucket);
+        self.write_new(slot, hash, key, value, side, first);
+        self.set_head(bucket, slot.0, left);
+    }
+
+    /// Writes an element that is to be linked, with where its own link leads.
+    fn write_new(&self, slot: Slot, hash: u32, key: &[u8], value: Value<'_>, side: Side, next: u32) {
         self.write_key(slot, key);
-        self.write_new(slot, value, side);
+        self.write_first_value(slot, value, side);
         if let Some(state) = self.state(slot) {
             state.store(USED, Relaxed);
         }
-        self.set_link(slot, hash, self.head(bucket));
-        self.set_head(bucket, slot.0);
+        self.set_link(slot, hash, next);
     }
 }
 
@@ -467,7 +505,7 @@ mod tests {
         const THREADS: u32 = 4;
         const KEYS: u32 = 50;
         // Few buckets and many entries: threads meet in the same lists all the time.
-        let map = Hash { mask: 7, ..map(THREADS * KEYS, false) };
+        let map = map(THREADS * KEYS, false).of_buckets(8);
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
                 let map = &map;

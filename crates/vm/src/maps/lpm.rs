@@ -4,13 +4,13 @@
 //! has, from the longest. Which those are says a row of bits, so that lookups take neither a lock nor memory. Whoever
 //! changes the map holds its one lock, as in Linux, since a length's last entry takes the bit along.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::hash::{Hash, Shape};
 use super::storage::{EXIST, Element, ElementKey, Place, Side, Storage, Value, stride};
 use crate::errno::Errno;
+use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
 /// The longest key: 256 bytes of address.
 const MAX_KEY: usize = 260;

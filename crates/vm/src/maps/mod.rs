@@ -15,6 +15,8 @@ mod file;
 mod hash;
 mod lpm;
 mod map;
+#[cfg(all(test, belay_loom))]
+mod models;
 mod owned;
 mod queue;
 pub(crate) mod ringbuf;

@@ -3,13 +3,14 @@
 //! Values lie in a ring of places behind one lock, as in Linux. The bottom of the ring is the oldest value in both kinds: a full
 //! map that is told to make room (`BPF_EXIST`) forgets that one.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::storage::{
     EXIST, Element, ElementKey, Keyless, NOEXIST, Out, Place, Side, Storage, Value, stride,
 };
 use crate::errno::Errno;
 use crate::memory::Block;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Which value is next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

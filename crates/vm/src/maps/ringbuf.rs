@@ -4,11 +4,13 @@
 //! so each is contiguous (Linux maps the pages twice instead). A record's length stands in the eight bytes
 //! before it, with the kernel's two flags.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use super::storage::{Element, Place, Side, Storage, Value};
 use crate::errno::Errno;
 use crate::memory::Block;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Not yet submitted or discarded.
 const BUSY: u32 = 1 << 31;
@@ -46,14 +48,16 @@ impl Ring {
         (position & (self.size - 1)) as usize
     }
 
+    /// What is seen of a record after this was written by whoever committed it.
     fn header(&self, off: usize) -> u32 {
-        let mut bytes = [0; 4];
-        let _ = self.data.read(off, &mut bytes);
-        u32::from_le_bytes(bytes)
+        self.data.word(off / 8).map_or(BUSY, |word| word.load(Acquire) as u32)
     }
 
+    /// What was written to the record before is seen by whoever reads this.
     fn set_header(&self, off: usize, header: u32) {
-        let _ = self.data.write(off, &header.to_le_bytes());
+        if let Some(word) = self.data.word(off / 8) {
+            word.store(header.into(), Release);
+        }
     }
 
     /// Reserves a record of `size` bytes, zeroed; none if it does not fit beside what was not yet consumed.
@@ -76,7 +80,7 @@ impl Ring {
     /// Ends a reservation by the address that [`Ring::reserve`] gave; false if it is no open record of this ring.
     pub(crate) fn commit(&self, addr: u64, discard: bool) -> bool {
         let off = addr.wrapping_sub(self.data.addr() + HEADER as u64) as usize;
-        if off >= self.size as usize {
+        if off >= self.size as usize || !off.is_multiple_of(8) {
             return false;
         }
         let header = self.header(off);

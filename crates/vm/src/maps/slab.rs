@@ -5,10 +5,10 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::storage::Place;
 use crate::memory::Block;
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// The number of an element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +72,8 @@ impl Slab {
 
     /// An element that nobody else has; none when all are in use.
     pub(crate) fn take(&self) -> Option<Slot> {
-        self.pop().or_else(|| self.grow())
+        // Somebody may have given one back, and others taken what was left to grow by, between the first two.
+        self.pop().or_else(|| self.grow()).or_else(|| self.pop())
     }
 
     fn pop(&self) -> Option<Slot> {

@@ -6,12 +6,13 @@
 //!
 //! Readers take no lock: a word before each value says whether the entry is there, and is set after the value.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Mutex, PoisonError};
 
 use super::storage::{EXIST, Element, ElementKey, NOEXIST, Place, Side, Storage, Value, stride};
 use crate::errno::Errno;
 use crate::memory::Block;
+use crate::sync::Mutex;
 
 /// Bytes before a value.
 const HEADER: usize = 8;
