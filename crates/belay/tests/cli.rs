@@ -201,6 +201,39 @@ fn what_does_not_run_on_packets_says_what_it_runs_on() {
 }
 
 #[test]
+fn what_a_program_prints_is_shown_before_its_packet_is_through_on_every_runner() {
+    let path = std::env::temp_dir().join(format!("belay-prints-{}.s", std::process::id()));
+    let text = ".license GPL\n.hook sched_cls\n.prog x\n*(u32 *)(r10 - 8) = 0x6e656c\nr3 = *(u32 *)(r1 + 0)\nr1 = r10\n\
+                r1 += -8\nr2 = 4\ncall bpf_trace_printk\nr0 = 0\nexit\n";
+    std::fs::write(&path, text).expect("a file");
+    let arguments = ["run", path.to_str().expect("a path"), "--packets", PACKETS];
+    let choices: [(&[&str], &str); 5] = [
+        (&[], "jit"),
+        (&["--jit"], "jit"),
+        (&["--interpreter"], "interpreter"),
+        (&["--checked"], "checked"),
+        (&["--unverified"], "checked"),
+    ];
+    for (choice, runner) in choices {
+        let output = belay(&[&arguments[..], choice].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let lines: Vec<&str> = stdout(&output).lines().collect();
+        assert!(lines[1].starts_with("       printed: len"), "{choice:?}: {}", lines[1]);
+        assert!(
+            lines[2].starts_with("    1 ") && lines[2].ends_with("TC_ACT_OK"),
+            "{choice:?}: {}",
+            lines[2]
+        );
+        assert!(lines[3].starts_with("       printed: len"), "{choice:?}: {}", lines[3]);
+        let document = json(&belay(&[&arguments[..], choice, &["--format", "json"]].concat()));
+        assert_eq!(document["runner"], runner, "{choice:?}");
+        assert_eq!(document["packets"][0]["printed"].as_array().map(Vec::len), Some(1), "{choice:?}");
+    }
+    std::fs::remove_file(&path).expect("the file");
+    assert_eq!(code(&belay(&[&arguments[..], &["--jit", "--checked"]].concat())), 2);
+}
+
+#[test]
 fn disasm_shows_the_machine_code_of_what_verifies() {
     let output = belay(&["disasm", "--jit", GOOD]);
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! The two ways to run a program: verified, or under checks.
+//! The ways to run a program: verified, as native code or interpreted, or under checks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,6 +133,15 @@ impl Runners {
             }
         }
         Ok(Runners::Checked(runners))
+    }
+
+    /// What they are, in a word: `jit`, `interpreter`, `checked`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Runners::Verified(_) => "interpreter",
+            Runners::Compiled(_) => "jit",
+            Runners::Checked(_) => "checked",
+        }
     }
 
     /// Runs the program of that name on a packet.

@@ -89,7 +89,16 @@ pub(crate) struct RunArgs {
     /// Do not verify: run in the checked interpreter, and report faults and leaks
     #[arg(long)]
     pub(crate) unverified: bool,
-    /// With `--unverified`: instructions after which a packet's run is stopped
+    /// Run in the checked interpreter, although it was verified
+    #[arg(long, conflicts_with_all = ["jit", "interpreter"])]
+    pub(crate) checked: bool,
+    /// Run as native code, or not at all; without it, interpreted where there is no compiler for the machine
+    #[arg(long, conflicts_with_all = ["unverified", "interpreter"])]
+    pub(crate) jit: bool,
+    /// Run in the interpreter
+    #[arg(long, conflicts_with = "unverified")]
+    pub(crate) interpreter: bool,
+    /// With `--unverified` or `--checked`: instructions after which a packet's run is stopped
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub(crate) budget: u64,
     /// Kernel release to judge by

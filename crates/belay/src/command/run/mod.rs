@@ -4,6 +4,7 @@
 //! machine had just booted), random numbers start from the same seed for every packet, and there is one CPU.
 
 mod dump;
+mod live;
 mod report;
 
 use std::sync::Arc;
@@ -11,19 +12,17 @@ use std::sync::Arc;
 use belay_diagnostics::{concise, full, printable};
 use belay_object::{Object, Program};
 use belay_scenario::capture::{self, Captured};
-use belay_scenario::{Host, Ran, Runners, Summary, fill, needed};
+use belay_scenario::{Runners, fill, needed};
 use belay_sockets::SocketTable;
-use belay_verifier::{Options, Verdict, verify as judge};
-use belay_vm::{Clock, Machine, Maps};
+use belay_verifier::{Options, Verdict, Verified, verify as judge};
+use belay_vm::Maps;
 
 use super::args::{Format, RunArgs};
 use super::verify::{diagnostic, report as program_report};
 use super::{Error, Exit, Output, Streams, input};
 use dump::Dumps;
-use report::{Document, Row, Totals};
-
-/// Nanoseconds of a second.
-const SECOND: u64 = 1_000_000_000;
+use live::{Event, Runs};
+use report::{Document, Totals};
 
 pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> {
     let standard_inputs = [Some(&args.object), Some(&args.packets), args.sockets.as_ref()];
@@ -73,42 +72,34 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     if !rejected.is_empty() {
         return refuse(args, streams, &rejected, document);
     }
-    let runners = if args.unverified {
-        Runners::checked(&needed(&object, &wanted), &object, &maps, args.kernel, args.budget)
-    } else {
-        Runners::verified(&proofs.iter().collect::<Vec<_>>(), &object, &maps)
-    };
-    let runners = runners.map_err(|e| Error::file(&object.path, e))?;
-    let hosts = Host::of(&sockets);
-    let mut machine = Machine::new(sockets.clone());
+    let wanted = needed(&object, &wanted);
+    let runners = runners(args, &object, &wanted, &proofs, &maps)?;
 
     let mut out = Output::open(&args.output, streams)?;
-    let json = args.output.format == Format::Json;
-    let mut totals = Totals::default();
-    let first = packets.first().map_or(0, |packet| packet.time_ns);
-    if !json && !args.output.quiet {
+    let (json, quiet) = (args.output.format == Format::Json, args.output.quiet);
+    document.runner = Some(runners.name());
+    if !json && !quiet {
         out.line(report::header(egress.is_some()))?;
     }
-    for (number, captured) in (1..).zip(&packets) {
-        let summary = Summary::of(&captured.bytes);
-        let leaves = summary.source.is_some_and(|source| hosts.has(source));
-        let chosen = egress.filter(|_| leaves).unwrap_or(program);
-        let elapsed = captured.time_ns.saturating_sub(first);
-        machine.clock = Clock::Fixed(SECOND.saturating_add(elapsed));
-        let outcome = match hosts.packet(&captured.bytes) {
-            Ok(mut packet) => runners.run(&chosen.name, &mut machine, &mut packet),
-            Err(why) => Ran::not_run(why),
-        };
-        dumps.read_records();
-        let leaves = egress.map(|_| leaves);
-        let row = Row::new(number, elapsed, captured, leaves, summary, &outcome, &sockets, &object);
-        totals.add(&row);
-        if json {
-            document.packets.push(row);
-        } else {
-            row.print(&mut out, args.output.quiet)?;
+    let mut totals = Totals::default();
+    let runs =
+        Runs { object: &object, runners: &runners, sockets: &sockets, packets: &packets, program, egress };
+    runs.each(&mut dumps, |event| match event {
+        // In the report they stand beside their packet; so they do where only findings are shown.
+        Event::Printed(_) if json || quiet => Ok(()),
+        Event::Printed(line) => {
+            out.line(report::printed(&line))?;
+            out.flush()
         }
-    }
+        Event::Packet(row) => {
+            totals.add(&row);
+            if json {
+                document.packets.push(*row);
+                return Ok(());
+            }
+            row.print(&mut out, quiet)
+        }
+    })?;
     totals.unbalanced = belay_scenario::describe::unbalanced(&sockets);
     let exit = if totals.is_clean() || args.exit_zero { Exit::Clean } else { Exit::Findings };
     if json {
@@ -121,6 +112,27 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     }
     out.finish()?;
     Ok(exit)
+}
+
+/// What the programs run on: native code, unless something else was asked for or there is none for this machine.
+fn runners(
+    args: &RunArgs,
+    object: &Object,
+    programs: &[&Program],
+    proofs: &[Verified],
+    maps: &Arc<Maps>,
+) -> Result<Runners, Error> {
+    let proofs: Vec<&Verified> = proofs.iter().collect();
+    let runners = if args.unverified || args.checked {
+        Runners::checked(programs, object, maps, args.kernel, args.budget)
+    } else if args.interpreter {
+        Runners::verified(&proofs, object, maps)
+    } else if args.jit {
+        Runners::compiled(&proofs, object, maps)
+    } else {
+        Runners::compiled(&proofs, object, maps).or_else(|_| Runners::verified(&proofs, object, maps))
+    };
+    runners.map_err(|e| Error::file(&object.path, e))
 }
 
 /// A rejected program is not run: its diagnostics, and exit 1.

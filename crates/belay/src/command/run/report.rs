@@ -24,6 +24,8 @@ pub(super) struct Document {
     path: String,
     program: String,
     checked: bool,
+    /// What it ran on: `jit`, `interpreter`, `checked`; none if it did not run.
+    pub(super) runner: Option<&'static str>,
     pub(super) verified: Vec<ProgramReport>,
     pub(super) packets: Vec<Row>,
     pub(super) summary: Option<Totals>,
@@ -38,7 +40,8 @@ impl Document {
             schema: SCHEMA,
             path: object.path.clone(),
             program: program.name.clone(),
-            checked: args.unverified,
+            checked: args.unverified || args.checked,
+            runner: None,
             verified: Vec::new(),
             packets: Vec::new(),
             summary: None,
@@ -114,6 +117,11 @@ pub(super) fn header(directed: bool) -> String {
     format!("{:>5}  {:>10}  {direction}{:<54}  {:<38}  action", "no", "time", "packet", "socket")
 }
 
+/// A line that a program has printed.
+pub(super) fn printed(line: &str) -> String {
+    format!("       printed: {}", printable(line.trim_end()))
+}
+
 impl Row {
     #[allow(
         clippy::too_many_arguments,
@@ -175,8 +183,9 @@ impl Row {
             "{:>5}  {seconds:>10}  {direction}{packet:<54}  {socket:<38}  {action}{redirect}",
             self.number
         ))?;
-        for line in &self.printed {
-            out.line(format!("       printed: {line}"))?;
+        // (Otherwise they were shown when they were printed.)
+        for line in self.printed.iter().filter(|_| quiet) {
+            out.line(printed(line))?;
         }
         for finding in &self.findings {
             out.line(format!("       {}: {}", finding.kind, finding.message))?;
