@@ -109,3 +109,11 @@ mod tests {
         assert_eq!(kernel("7.1").profile(), None);
     }
 }
+
+/// How many processors the machine can have, switched on or not (`nr_cpu_ids`): the verifier's bound for the number of one.
+pub fn possible_processors() -> Option<u32> {
+    let listed = std::fs::read_to_string("/sys/devices/system/cpu/possible").ok()?;
+    // `0-3,8-11`: the numbers that there are.
+    let last = listed.trim().rsplit([',', '-']).next()?;
+    last.parse::<u32>().ok()?.checked_add(1)
+}

@@ -29,7 +29,7 @@ mod verify;
 pub use attach::{Attached, attach, attach_reuseport};
 pub use btf::{BtfRejected, LoadedBtf, load_btf};
 pub use cgroup::Cgroup;
-pub use kernel::{Kernel, Unavailable, probe};
+pub use kernel::{Kernel, Unavailable, possible_processors, probe};
 pub use load::{
     AttachBtf, Failure, Flags, FuncInfo, LineInfo, Load, Loaded, LogLevel, ProgramBtf, Rejected, load,
 };

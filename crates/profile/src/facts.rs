@@ -14,6 +14,9 @@ pub struct Facts {
     /// The release whose rules hold.
     #[serde(with = "release")]
     pub release: Release,
+    /// How many processors its machine can have (`nr_cpu_ids`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processors: Option<u32>,
     /// Options of the kernel's configuration that decide what programs may do, `CONFIG_X` to `y`, `m` or a value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
@@ -41,6 +44,7 @@ impl Facts {
         Facts {
             name: name.to_owned(),
             release,
+            processors: None,
             config: BTreeMap::new(),
             kfuncs: BTreeMap::new(),
             helpers: BTreeMap::new(),

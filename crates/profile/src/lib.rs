@@ -26,6 +26,9 @@ pub use selection::select;
 
 use kfunc::Kfuncs;
 
+/// The most that `CONFIG_NR_CPUS` can be on x86-64.
+const MOST_PROCESSORS: u32 = 8192;
+
 /// What one kernel offers.
 #[derive(Debug)]
 pub struct KernelProfile {
@@ -79,6 +82,12 @@ impl KernelProfile {
     /// What was measured.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// How many processors the machine can have. Of a release, which may run on any machine, the most that x86-64 knows: so
+    /// what is accepted holds on each.
+    pub fn processors(&self) -> u32 {
+        self.facts.processors.unwrap_or(MOST_PROCESSORS)
     }
 
     /// The kernel's types.

@@ -27,8 +27,17 @@ use crate::walk::{Subject, Walk};
 pub struct Options {
     /// The kernel.
     pub kernel: Kernel,
+    /// How many processors the machine can have; what the kernel's profile says if not given.
+    pub processors: Option<u32>,
     /// Helpers that the program may call beside the kernel's: those of who runs it in Belay.
     pub helpers: OwnSignatures,
+}
+
+impl Options {
+    /// How many processors the machine can have.
+    fn processors(&self) -> u32 {
+        self.processors.unwrap_or_else(|| self.kernel.profile().processors())
+    }
 }
 
 /// The kernel that a program is judged against.
@@ -175,6 +184,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         gpl_compatible,
         btf,
         kernel,
+        processors: options.processors(),
         helpers: &options.helpers,
     };
     let mut walk = Walk::new(subject);
@@ -184,6 +194,7 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
             program: program.clone(),
             maps: maps.to_vec(),
             release: options.kernel.release(),
+            processors: options.processors(),
             helpers: options.helpers.clone(),
             touches: walk.touches,
             reads_map: walk.reads_map,

@@ -37,6 +37,7 @@ pub struct Verified {
     pub(crate) program: Program,
     pub(crate) maps: Vec<MapDef>,
     pub(crate) release: Release,
+    pub(crate) processors: u32,
     pub(crate) helpers: OwnSignatures,
     pub(crate) touches: Vec<Touch>,
     pub(crate) reads_map: Option<Pc>,
@@ -57,6 +58,11 @@ impl Verified {
     /// The release whose rules it satisfies.
     pub fn release(&self) -> Release {
         self.release
+    }
+
+    /// The processors that it may run on are numbered below this.
+    pub fn processors(&self) -> u32 {
+        self.processors
     }
 
     /// The own helpers that it was verified with: it runs only where these are.

@@ -69,6 +69,8 @@ pub(crate) struct Subject<'p> {
     pub(crate) btf: Option<&'p Btf>,
     /// The kernel whose types and functions the program meets.
     pub(crate) kernel: &'p KernelProfile,
+    /// How many processors the machine can have.
+    pub(crate) processors: u32,
     /// Helpers beside the kernel's.
     pub(crate) helpers: &'p OwnSignatures,
 }

@@ -44,6 +44,18 @@ pub enum PrepareError {
         /// The map, as the program was verified with.
         map: String,
     },
+    /// It was verified for a machine of fewer processors than its maps are made for.
+    #[error(
+        "program `{program}` was verified for {proved} processors, and its maps are made for {given}: verify it for as many"
+    )]
+    Processors {
+        /// The program.
+        program: String,
+        /// The processors that the proof is for.
+        proved: u32,
+        /// The processors that the maps are made for.
+        given: usize,
+    },
     /// The own helper of this number is not the one that the program was verified with.
     #[error(
         "program `{program}`: own helper `{name}` ({id}) is missing, or has another signature than the program was verified with"
@@ -78,6 +90,10 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
     }
     if let Some(pc) = proof.reads_map() {
         return Err(unsupported(program, pc, "fields of the kernel's `struct bpf_map`".to_owned()));
+    }
+    if maps.cpus() > proof.processors() as usize {
+        let (program, proved, given) = (program.name.clone(), proof.processors(), maps.cpus());
+        return Err(PrepareError::Processors { program, proved, given });
     }
     for signature in proof.helpers().iter() {
         if helpers.signatures().by_id(signature.id) != Some(signature) {

@@ -156,7 +156,7 @@ fn answer(judge: Judge, object: &Object, program: &Program) -> Judged {
 
 /// What Belay judges by.
 pub(crate) fn options() -> Options {
-    Options::from(Release::V6_18)
+    Options { processors: belay_linux::possible_processors(), ..Options::from(Release::V6_18) }
 }
 
 /// Belay's verdict on one program.

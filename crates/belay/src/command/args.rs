@@ -61,6 +61,9 @@ pub(crate) struct Kernels {
     /// Kernels to judge by, separated by commas: 6.1, 6.12, 6.18, or files that `belay kernel profile` recorded
     #[arg(long = "kernel", value_name = "KERNEL", value_delimiter = ',', default_value = "6.18")]
     pub(crate) names: Vec<String>,
+    /// How many processors the machine has; without it, what a recorded profile says, and of a release the most that any has
+    #[arg(long = "cpus", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    pub(crate) cpus: Option<u32>,
 }
 
 #[derive(Args, Debug)]

@@ -143,10 +143,15 @@ fn judge_all<'o>(
         let programs = input::programs(object, &args.program)?;
         jobs.extend(programs.into_iter().enumerate().map(|(at, program)| (at, object, program, kernel)));
     }
+    let options = |kernel: &Kernel| Options {
+        kernel: kernel.clone(),
+        processors: args.kernels.cpus,
+        ..Options::default()
+    };
     // The sort is stable: each program by the kernels in their order.
     jobs.sort_by_key(|(at, ..)| *at);
     let programs = jobs.into_par_iter().map(|(_, object, program, kernel)| {
-        let judgement = judge(object, program, &Options { kernel: kernel.clone(), ..Options::default() });
+        let judgement = judge(object, program, &options(kernel));
         let diagnostic = diagnostic(object, program, &judgement, kernel.release());
         Judged { object, program, kernel, judgement, diagnostic }
     });

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use belay_linux::{LogLevel, Maps, Verdict as Answer, verify_program};
+use belay_linux::{LogLevel, Maps, Verdict as Answer, possible_processors, verify_program};
 use belay_object::Object;
 use belay_verifier::{Options, Verdict, verify};
 
@@ -38,6 +38,8 @@ impl Opinions {
 /// verify one. An array of programs takes those of one hook, so each hook has its own.
 pub(crate) struct Judges {
     maps: HashMap<String, Maps>,
+    /// The kernel's release, and the machine's processors.
+    options: Options,
 }
 
 impl Judges {
@@ -47,14 +49,15 @@ impl Judges {
             let maps = Maps::create(&object(&text).expect("a program").maps).expect("small maps");
             ((*section).to_string(), maps)
         };
-        Judges { maps: HOOKS.iter().map(maps).collect() }
+        let options = Options { processors: possible_processors(), ..Options::default() };
+        Judges { maps: HOOKS.iter().map(maps).collect(), options }
     }
 
     /// Asks both, and runs what Belay accepts; `None` if the text is no program.
     pub(crate) fn opinions(&self, text: &str, runs: Runs) -> Option<Opinions> {
         let object = object(text)?;
         let program = object.programs.first()?;
-        let judgement = verify(&object, program, &Options::default());
+        let judgement = verify(&object, program, &self.options);
         let mut trouble = (judgement.time > LIMIT).then(|| format!("took {:?}", judgement.time));
         let belay = match judgement.verdict {
             Verdict::Accept(verified) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use belay_linux::{LogLevel, Stats, reason, verify_programs};
+use belay_linux::{LogLevel, Stats, possible_processors, reason, verify_programs};
 use belay_object::{Object, Program};
 use belay_spec::Release;
 
@@ -47,7 +47,8 @@ pub(crate) type Counts = (u64, u64);
 
 /// Belay's verdict under the rules of Linux 6.18, and what it took.
 pub(crate) fn belay(object: &Object, program: &Program) -> (Answer, Counts) {
-    let options = belay_verifier::Options::from(Release::V6_18);
+    let processors = possible_processors();
+    let options = belay_verifier::Options { processors, ..belay_verifier::Options::from(Release::V6_18) };
     let judged = belay_verifier::verify(object, program, &options);
     let answer = match judged.verdict {
         belay_verifier::Verdict::Accept(_) => Answer::Accept,

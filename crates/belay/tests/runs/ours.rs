@@ -24,9 +24,10 @@ pub(crate) enum Judged {
 }
 
 pub(crate) fn judge(object: &Object) -> Judged {
+    let options = Options { processors: belay_linux::possible_processors(), ..Options::default() };
     let mut proofs = Vec::new();
     for program in &object.programs {
-        match verify(object, program, &Options::default()).verdict {
+        match verify(object, program, &options).verdict {
             Verdict::Accept(verified) => proofs.push(*verified),
             Verdict::Reject(r) => return Judged::Rejected(format!("{} at {}: {}", r.code, r.pc, r.fault)),
             Verdict::Unsupported { what, .. } => return Judged::Unsupported(what.to_string()),

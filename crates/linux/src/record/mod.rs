@@ -12,7 +12,7 @@ use belay_object::btf::Btf;
 use belay_profile::{Facts, KernelProfile, select};
 use belay_spec::{Hook, Release, TargetKind};
 
-use crate::kernel::probe;
+use crate::kernel::{possible_processors, probe};
 use memory::KernelMemory;
 
 /// The directory of the kernel's types and its modules'.
@@ -70,6 +70,10 @@ pub fn record_profile() -> Result<Recorder, String> {
     let vmlinux = Btf::running_kernel()?;
     let (modules, with_modules) = modules(&vmlinux, &mut missing);
     let mut facts = Facts::of(&kernel.release, release);
+    facts.processors = possible_processors();
+    if facts.processors.is_none() {
+        missing.push("how many processors there can be: any number stands in".to_owned());
+    }
     facts.config = configuration(&kernel.release).unwrap_or_else(|why| {
         missing.push(format!("the configuration: {why}"));
         BTreeMap::new()

@@ -165,6 +165,8 @@ pub enum Ret {
     Void,
     /// A number within bounds, signed, inclusive.
     Within(i64, i64),
+    /// The number of a processor: below how many the machine can have, which is for the kernel in question to say.
+    Processor,
     /// Zero, or a negative error: at most the size given by the last [`ArgKind::Size`] argument
     /// (`bpf_probe_read_str`, `bpf_get_stack` and the like).
     AtMostSize,

@@ -82,9 +82,7 @@ pub(super) const fn btf(name: &'static str) -> Arg {
 }
 
 pub(super) const INT: Ret = Ret::Scalar;
-/// The number of a processor. Linux takes the number that its machine can have for the bound; this is the largest that
-/// any x86-64 machine can have, so that what is accepted holds on each.
-pub(super) const PROCESSOR: Ret = Ret::Within(0, 8191);
+pub(super) const PROCESSOR: Ret = Ret::Processor;
 pub(super) const VOID: Ret = Ret::Void;
 pub(super) const AT_MOST_SIZE: Ret = Ret::AtMostSize;
 pub(super) const MAP_VALUE_RET: Ret = Ret::MapValue { nullable: false };

@@ -28,6 +28,10 @@ impl Walk<'_> {
             Ret::Void => return Ok(Value::uninit()),
             Ret::Scalar => return Ok(Value::unknown()),
             Ret::Within(min, max) => return Ok(Value::number(Scalar::signed_range(self.release, min, max))),
+            Ret::Processor => {
+                let last = i64::from(self.processors.saturating_sub(1));
+                return Ok(Value::number(Scalar::signed_range(self.release, 0, last)));
+            }
             Ret::AtMostSize => {
                 let max = told.size_max.and_then(|max| i64::try_from(max).ok()).unwrap_or(i64::MAX);
                 return Ok(Value::number(Scalar::signed_range(self.release, -MAX_ERRNO, max)));

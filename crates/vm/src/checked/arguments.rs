@@ -372,7 +372,9 @@ impl Guard {
         let mut acquires = signature.effects.acquires;
         let (what, len) = match signature.ret {
             Ret::Void => return self.returned(Tag::Uninit),
-            Ret::Scalar | Ret::Within(..) | Ret::AtMostSize => return self.returned(Tag::Number),
+            Ret::Scalar | Ret::Within(..) | Ret::Processor | Ret::AtMostSize => {
+                return self.returned(Tag::Number);
+            }
             _ if r0 == 0 => return self.returned(Tag::Null(self.pc)),
             Ret::MapValue { .. } => match world.map(args[0]) {
                 Some((map, _)) if map.socket_element().is_some() => {

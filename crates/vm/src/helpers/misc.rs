@@ -21,7 +21,8 @@ pub(super) fn random(world: &mut World<'_>, _: [u64; 5]) -> u64 {
 
 /// `bpf_get_smp_processor_id()`
 pub(super) fn cpu(world: &mut World<'_>, _: [u64; 5]) -> u64 {
-    u64::from(world.machine.cpu)
+    // The proof of a program, and the values of per-CPU maps, are for the processors that the maps know.
+    u64::from(world.machine.cpu).min(world.maps.cpus() as u64 - 1)
 }
 
 /// Helpers whose answer is 0 here: there is one NUMA node, no classes of network traffic, no realms of routes.
