@@ -78,8 +78,8 @@ impl Interpreter {
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Run {
         let mut input = input.into();
         machine.stack.reset();
-        machine.begin();
-        self.code.layout.enter(machine, &mut input);
+        machine.begin(true);
+        self.code.layout.enter(machine, &mut input, self.code.sight);
         let mut state = State::new(&self.code, machine.stack.top());
         let context = machine.context.addr();
         state.set(belay_isa::Reg::R1, context);
@@ -107,7 +107,7 @@ impl Interpreter {
                 0
             }
         };
-        self.code.layout.leave(&world.machine.context, &mut world.input);
+        self.code.layout.leave(&world.machine.context, &mut world.input, self.code.sight);
         Run { r0: r0 as u32, instructions: state.executed, trace: machine.take_trace(), hook: self.hook }
     }
 

@@ -65,6 +65,8 @@ pub struct Machine {
     /// Whether lookups and printed lines are written down in the [`Trace`]: lists that grow, and cost an allocation.
     pub recording: bool,
     pub(crate) trace: Trace,
+    /// Whether the last run may have left something in it.
+    traced: bool,
     printer: Option<Sink>,
     pub(crate) overflows: Overflows,
     pub(crate) stack: Stack,
@@ -112,6 +114,7 @@ impl Machine {
             cgroup: 1,
             recording: true,
             trace: Trace::default(),
+            traced: false,
             printer: None,
             stack: Stack::new(),
             context: Block::zeroed(CONTEXT_SIZE),
@@ -140,10 +143,13 @@ impl Machine {
         self.printer = Some(Sink(Box::new(sink)));
     }
 
-    /// Forgets what an earlier run did.
+    /// Forgets what an earlier run did. `traces`: whether the one that begins can leave anything.
     #[inline]
-    pub(crate) fn begin(&mut self) {
-        self.trace.clear();
+    pub(crate) fn begin(&mut self, traces: bool) {
+        if self.traced {
+            self.trace.clear();
+        }
+        self.traced = traces;
     }
 
     /// Hands out what the run did.

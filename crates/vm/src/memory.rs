@@ -42,11 +42,13 @@ impl Block {
     }
 
     /// The address of its first byte. Exposed: [`Memory`] may make a pointer of it again.
+    #[inline]
     pub(crate) fn addr(&self) -> u64 {
         self.words.as_ptr().expose_provenance() as u64
     }
 
     /// Its size in bytes.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -80,14 +82,31 @@ impl Block {
     /// A number of that size, at a place that may be outside: then 0.
     #[inline]
     pub(crate) fn get(&self, off: usize, size: Size) -> u64 {
-        self.place(off, size.bytes() as usize).map_or(0, |addr| OWN.load(addr, size))
+        match self.place(off, size.bytes() as usize) {
+            // The block begins at a multiple of 8, so the offset alone (most often a constant) says what is aligned.
+            Some(addr) if size == Size::DW && off.is_multiple_of(8) => {
+                OWN.cell::<AtomicU64>(addr).load(Relaxed)
+            }
+            Some(addr) if size == Size::W && off.is_multiple_of(4) => {
+                OWN.cell::<AtomicU32>(addr).load(Relaxed).into()
+            }
+            Some(addr) => OWN.load(addr, size),
+            None => 0,
+        }
     }
 
     /// Stores a number of that size, at a place that may be outside: then nothing.
     #[inline]
     pub(crate) fn put(&self, off: usize, size: Size, value: u64) {
-        if let Some(addr) = self.place(off, size.bytes() as usize) {
-            OWN.store(addr, size, value);
+        match self.place(off, size.bytes() as usize) {
+            Some(addr) if size == Size::DW && off.is_multiple_of(8) => {
+                OWN.cell::<AtomicU64>(addr).store(value, Relaxed);
+            }
+            Some(addr) if size == Size::W && off.is_multiple_of(4) => {
+                OWN.cell::<AtomicU32>(addr).store(value as u32, Relaxed);
+            }
+            Some(addr) => OWN.store(addr, size, value),
+            None => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Pc, Reg, Size, Src, Width};
 use belay_spec::Release;
 
-use crate::context::Layout;
+use crate::context::{Layout, Sight};
 use crate::helpers::Helper;
 use crate::jit::Published;
 use crate::own::OwnHelper;
@@ -148,6 +148,10 @@ pub(crate) struct Code {
     pub(crate) ops: Box<[Op]>,
     pub(crate) layout: Layout,
     pub(crate) release: Release,
+    /// What it can see of its context: everything, unless a proof says otherwise.
+    pub(crate) sight: Sight,
+    /// Whether it calls helpers: without them a run leaves no trace.
+    pub(crate) calls_helpers: bool,
     /// Whether a proof stands behind it: the interpreter tail-calls nothing else.
     pub(crate) verified: bool,
     /// Functions by their first slot, with the bytes of stack that each uses; known of verified programs.

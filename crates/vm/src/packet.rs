@@ -199,6 +199,7 @@ impl Packet {
     }
 
     /// Before a run: `data` at the Ethernet header, or at the network header.
+    #[inline]
     pub(crate) fn enter(&mut self, link_layer: bool) {
         self.meta = 0;
         self.data = if link_layer { self.mac } else { self.network.min(self.end) };
@@ -228,21 +229,25 @@ impl Packet {
     }
 
     /// The address of `data`.
+    #[inline]
     pub(crate) fn data_addr(&self) -> u64 {
         self.buffer.addr() + self.data as u64
     }
 
     /// The address after the last byte.
+    #[inline]
     pub(crate) fn end_addr(&self) -> u64 {
         self.buffer.addr() + self.end as u64
     }
 
     /// The address of the metadata before `data`.
+    #[inline]
     pub(crate) fn meta_addr(&self) -> u64 {
         self.data_addr() - self.meta as u64
     }
 
     /// Bytes from `data` to the end.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.end - self.data
     }

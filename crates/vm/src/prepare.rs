@@ -7,7 +7,7 @@ use belay_object::Program;
 use belay_spec::{Access, Release};
 use belay_verifier::{Touch, Verified};
 
-use crate::context::Layout;
+use crate::context::{Layout, Sight};
 use crate::helpers;
 use crate::maps::Maps;
 use crate::op::{Code, Constant, Invalid, OUTSIDE, Op};
@@ -104,10 +104,13 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
     let mut code = translate(program, maps, layout, proof.release(), helpers);
     code.verified = true;
     code.frames = proof.frames().into();
+    code.sight = Sight::least(&layout);
     for (pc, op) in (0..).map(Pc).zip(&mut code.ops) {
+        code.sight = code.sight.with(op, &layout, proof.release());
         if let Touch::Context(_) = proof.touch(pc) {
             *op = in_context(*op, &layout, proof.release())
                 .ok_or_else(|| unsupported(program, pc, "this access to the context".to_owned()))?;
+            code.sight = code.sight.access(op, &layout);
         }
         // Their layouts are the kernel's own: what stands at an address here is laid out otherwise.
         if let Touch::Object(_) | Touch::Arena = proof.touch(pc) {
@@ -184,9 +187,11 @@ pub(crate) fn translate(
     }
     Code {
         name: program.name.clone(),
+        calls_helpers: ops.iter().any(|op| matches!(op, Op::Helper(_))),
         ops: ops.into(),
         layout,
         release,
+        sight: Sight::All,
         verified: false,
         frames: Box::default(),
         own: own.into(),

@@ -67,10 +67,60 @@ const KERNEL_STRUCTURES: &[(&str, &str)] = &[
     ("bpf_sk_lookup", "bpf_sk_lookup_kern"),
 ];
 
+/// Whether two names are one, for the compiler.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    a.len() == b.len()
+}
+
 impl Context {
     /// The kernel's structure that the context stands for: what `bpf_cast_to_kern_ctx` gives.
     pub fn kernel_structure(&self) -> Option<&'static str> {
         KERNEL_STRUCTURES.iter().find(|(name, _)| *name == self.name).map(|(_, kernel)| *kernel)
+    }
+
+    /// The structure of that C name, of those that hooks of sockets and packets have.
+    pub const fn by_name(name: &str) -> Option<&'static Context> {
+        const ALL: &[&Context] = &[
+            &skb::SK_BUFF,
+            &skb::XDP_MD,
+            &socket::BPF_SOCK,
+            &socket::SOCK_ADDR,
+            &socket::SOCK_OPS,
+            &socket::SK_MSG_MD,
+            &socket::SK_REUSEPORT_MD,
+            &socket::SK_LOOKUP,
+            &control::SYSCTL,
+            &control::CGROUP_DEV_CTX,
+            &control::SOCKOPT,
+        ];
+        let mut at = 0;
+        while at < ALL.len() {
+            if same(ALL[at].name, name) {
+                return Some(ALL[at]);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// The place of the field of that name in [`Context::fields`], known when the compiler runs.
+    pub const fn position(&self, name: &str) -> Option<usize> {
+        let mut at = 0;
+        while at < self.fields.len() {
+            if same(self.fields[at].name, name) {
+                return Some(at);
+            }
+            at += 1;
+        }
+        None
     }
 
     /// The field that covers the byte at `off`.

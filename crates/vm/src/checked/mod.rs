@@ -157,8 +157,8 @@ impl Checked {
     /// Runs it on what its hook has for it (a [`crate::Packet`], most often), which it may change.
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Report {
         let mut input = input.into();
-        machine.begin();
-        self.code.layout.enter(machine, &mut input);
+        machine.begin(true);
+        self.code.layout.enter(machine, &mut input, self.code.sight);
         let context = machine.context.addr();
         self.execute(machine, input, context, 0)
     }
@@ -167,7 +167,7 @@ impl Checked {
     pub fn run_raw(&self, machine: &mut Machine, memory: &mut [u8]) -> Report {
         let block = Block::zeroed(memory.len());
         let _ = block.write(0, memory);
-        machine.begin();
+        machine.begin(true);
         let report = self.execute(machine, Input::Nothing, block.addr(), memory.len() as u64);
         let _ = block.read(0, memory);
         report
@@ -203,7 +203,7 @@ impl Checked {
             Err(fault) => (Err(*fault), 0),
         };
         let leaks = guard.settle(&mut world);
-        self.code.layout.leave(&world.machine.context, &mut world.input);
+        self.code.layout.leave(&world.machine.context, &mut world.input, self.code.sight);
         Report {
             result,
             r0,

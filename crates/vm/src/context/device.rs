@@ -5,7 +5,7 @@ use crate::input::DeviceAccess;
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_cgroup_dev_ctx" in "cgroup_device" { access_type, major, minor; }
+    Fields of "bpf_cgroup_dev_ctx" { access_type, major, minor; }
 }
 
 /// The lower half of `access_type`: `BPF_DEVCG_DEV_BLOCK`, `BPF_DEVCG_DEV_CHAR`.

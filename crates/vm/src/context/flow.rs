@@ -7,7 +7,7 @@ use crate::input::{FlowDissection, FlowKeys};
 use crate::memory::Block;
 
 fields! {
-    Fields of "__sk_buff" in "flow_dissector" { flow_keys; data, data_end, }
+    Fields of "__sk_buff" { flow_keys; data, data_end, }
 }
 
 /// Where the keys stand in the block.

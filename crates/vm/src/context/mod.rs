@@ -8,6 +8,7 @@
 mod device;
 pub(crate) mod flow;
 mod reuseport;
+mod sight;
 pub(crate) mod sk_lookup;
 mod sk_msg;
 pub(crate) mod skb;
@@ -26,6 +27,7 @@ use belay_spec::{Access, Context, FieldKind, Hook, Release};
 use crate::input::Input;
 use crate::machine::Machine;
 use crate::memory::Block;
+pub(crate) use sight::Sight;
 pub(crate) use sockets::{MODEL_SIZE, Sockets};
 
 /// Room for any context.
@@ -118,9 +120,9 @@ impl Layout {
         Some(Native { off, size: if halved { Size::H } else { size }, kind })
     }
 
-    /// Before a run: readies the input for the hook, and writes the context.
+    /// Before a run: readies the input for the hook, and writes of the context what a program of this sight can see.
     #[inline]
-    pub(crate) fn enter(&self, machine: &mut Machine, input: &mut Input<'_>) {
+    pub(crate) fn enter(&self, machine: &mut Machine, input: &mut Input<'_>, sight: Sight) {
         if machine.context_of != Some(self.form) {
             let _ = machine.context.clear(0, machine.context.len());
         }
@@ -129,11 +131,19 @@ impl Layout {
         match (self.form, input) {
             (Form::Skb { link_layer }, Input::Packet(packet)) => {
                 packet.enter(link_layer);
-                skb::fill(block, packet, sockets);
+                match sight {
+                    Sight::Nothing => {}
+                    Sight::Bounds => skb::refresh(block, packet),
+                    Sight::All => skb::fill(block, packet, sockets),
+                }
             }
             (Form::Xdp, Input::Packet(packet)) => {
                 packet.enter(true);
-                xdp::fill(block, packet);
+                match sight {
+                    Sight::Nothing => {}
+                    Sight::Bounds => xdp::refresh(block, packet),
+                    Sight::All => xdp::fill(block, packet),
+                }
             }
             (form, input) => match form.seen(input) {
                 Some(seen) => seen.enter(block, sockets),
@@ -180,9 +190,14 @@ impl Layout {
 
     /// After a run: takes back what the program stored.
     #[inline]
-    pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>) {
+    pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>, sight: Sight) {
         match (self.form, input) {
-            (Form::Skb { .. }, Input::Packet(packet)) => skb::take_back(block, packet),
+            (Form::Skb { .. }, Input::Packet(packet)) => {
+                if sight == Sight::All {
+                    skb::take_back(block, packet);
+                }
+            }
+            (Form::Xdp, _) => {}
             (form, input) => {
                 if let Some(seen) = form.seen(input) {
                     seen.leave(block);
@@ -251,50 +266,71 @@ trait Seen {
 }
 
 /// Whether a field holds an address in its four bytes.
-fn is_pointer(kind: FieldKind) -> bool {
+const fn is_pointer(kind: FieldKind) -> bool {
     matches!(kind, FieldKind::Packet | FieldKind::PacketEnd | FieldKind::PacketMeta)
 }
 
 /// Where the address of a four-byte pointer field stands: behind the structure, in the order of such fields.
 pub(crate) fn pointer_place(context: &Context, off: i32) -> Option<i32> {
-    let narrow = context.fields.iter().filter(|field| is_pointer(field.kind) && field.element == 4);
-    let (index, _) = narrow.enumerate().find(|(_, field)| field.offset == off)?;
-    i32::try_from(context.size.next_multiple_of(8) as usize + 8 * index).ok()
+    let position = context.fields.iter().position(|field| field.offset == off)?;
+    let field = context.fields.get(position)?;
+    (is_pointer(field.kind) && field.element == 4).then(|| pointer_at(context, position) as i32)
 }
 
-/// Offsets of a context's fields, by name, from the one description in `belay-spec`.
+/// Where the address of the field at a position stands, which is a four-byte pointer.
+const fn pointer_at(context: &Context, position: usize) -> usize {
+    let (mut at, mut before) = (0, 0);
+    while at < position {
+        if is_pointer(context.fields[at].kind) && context.fields[at].element == 4 {
+            before += 1;
+        }
+        at += 1;
+    }
+    (context.size as usize).next_multiple_of(8) + 8 * before
+}
+
+/// The context of a name and the position of a field in it, for the compiler: a name that the description lacks does not
+/// compile.
+const fn described(context: &str, field: &str) -> (&'static Context, usize) {
+    let Some(context) = Context::by_name(context) else { panic!("there is no such context") };
+    // What is a keyword in Rust is written `r#type` here.
+    let raw = field.len() > 2 && field.as_bytes()[0] == b'r' && field.as_bytes()[1] == b'#';
+    let field = if raw { field.split_at(2).1 } else { field };
+    let Some(position) = context.position(field) else { panic!("the context has no such field") };
+    (context, position)
+}
+
+/// Where a field stands.
+const fn field_place(context: &str, field: &str) -> usize {
+    let (context, position) = described(context, field);
+    let off = context.fields[position].offset;
+    assert!(off >= 0 && (off as usize) < CONTEXT_SIZE, "a field outside of the block");
+    off as usize
+}
+
+/// Where the address of a four-byte pointer field stands.
+const fn pointer_field_place(context: &str, field: &str) -> usize {
+    let (context, position) = described(context, field);
+    assert!(is_pointer(context.fields[position].kind) && context.fields[position].element == 4);
+    pointer_at(context, position)
+}
+
+/// Offsets of a context's fields, by name, from the one description in `belay-spec`: numbers when the compiler is done. Those
+/// after the semicolon are four-byte pointers.
 macro_rules! fields {
-    ($name:ident of $context:literal in $hook:literal { $($field:ident),* $(,)? ; $($pointer:ident),* $(,)? }) => {
+    ($name:ident of $context:literal { $($field:ident),* $(,)? ; $($pointer:ident),* $(,)? }) => {
         struct $name { $($field: usize,)* $($pointer: usize,)* }
 
         impl $name {
-            /// Looked up once. A name that the description lacks is caught by the test below; at run time its
-            /// place is outside the block, where nothing is written.
-            fn get() -> &'static $name {
-                static FIELDS: std::sync::LazyLock<$name> = std::sync::LazyLock::new(|| {
-                    let context = belay_spec::Hook::by_name($hook).map(|hook| hook.context);
-                    let place = |name: &str| {
-                        context.and_then(|c| c.field(name.trim_start_matches("r#"))).map_or(usize::MAX, |field| field.offset as usize)
-                    };
-                    #[allow(unused_variables, reason = "most contexts have no narrow pointers")]
-                    let pointer = |name: &str| {
-                        context
-                            .and_then(|c| $crate::context::pointer_place(c, c.field(name)?.offset))
-                            .map_or(usize::MAX, |off| off as usize)
-                    };
-                    $name { $($field: place(stringify!($field)),)* $($pointer: pointer(stringify!($pointer)),)* }
-                });
-                &FIELDS
-            }
-        }
+            const PLACES: $name = $name {
+                $($field: $crate::context::field_place($context, stringify!($field)),)*
+                $($pointer: $crate::context::pointer_field_place($context, stringify!($pointer)),)*
+            };
 
-        #[cfg(test)]
-        #[test]
-        fn every_field_is_described() {
-            let fields = $name::get();
-            $(assert!(fields.$field < $crate::context::CONTEXT_SIZE, stringify!($field));)*
-            $(assert!(fields.$pointer < $crate::context::CONTEXT_SIZE, stringify!($pointer));)*
-            assert_eq!(belay_spec::Hook::by_name($hook).unwrap().context.name, $context);
+            #[inline(always)]
+            fn get() -> &'static $name {
+                &Self::PLACES
+            }
         }
     };
 }

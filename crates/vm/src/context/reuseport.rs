@@ -5,7 +5,7 @@ use crate::input::Reuseport;
 use crate::memory::Block;
 
 fields! {
-    Fields of "sk_reuseport_md" in "sk_reuseport/select" {
+    Fields of "sk_reuseport_md" {
         data, data_end, len, eth_protocol, ip_protocol, bind_inany, hash, sk, migrating_sk;
     }
 }

@@ -8,7 +8,7 @@ use crate::input::family::{INET, INET6};
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_sk_lookup" in "sk_lookup" {
+    Fields of "bpf_sk_lookup" {
         sk, family, protocol, remote_ip4, remote_ip6, remote_port, local_ip4, local_ip6, local_port, ingress_ifindex;
     }
 }

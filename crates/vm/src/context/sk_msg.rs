@@ -5,7 +5,7 @@ use crate::input::SkMsg;
 use crate::memory::Block;
 
 fields! {
-    Fields of "sk_msg_md" in "sk_msg" {
+    Fields of "sk_msg_md" {
         data, data_end, family, remote_ip4, local_ip4, remote_ip6, local_ip6, remote_port, local_port, size, sk;
     }
 }

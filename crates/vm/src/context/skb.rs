@@ -7,13 +7,16 @@ use crate::memory::Block;
 use crate::packet::Packet;
 
 fields! {
-    Fields of "__sk_buff" in "sched_cls" {
+    Fields of "__sk_buff" {
         len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority, ingress_ifindex,
         ifindex, tc_index, cb, hash, tc_classid, napi_id, tstamp, tstamp_type, wire_len, gso_segs, gso_size, hwtstamp, family,
         remote_ip4, local_ip4, remote_ip6, local_ip6, remote_port, local_port, sk;
         data, data_end, data_meta,
     }
 }
+
+/// Where the packet's length stands.
+pub(super) const LEN: usize = Fields::PLACES.len;
 
 /// `pkt_type` (`<linux/if_packet.h>`): for this host, to all, to a group, to another host.
 mod pkt_type {

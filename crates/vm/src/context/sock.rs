@@ -5,7 +5,7 @@ use crate::input::Sock;
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_sock" in "cgroup_sock/sock_create" {
+    Fields of "bpf_sock" {
         bound_dev_if, family, r#type, protocol, mark, priority, src_ip4, src_ip6, src_port, dst_port, dst_ip4, dst_ip6,
         state, rx_queue_mapping;
     }

@@ -7,7 +7,7 @@ use crate::input::{SockAddr, UserAddress};
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_sock_addr" in "cgroup_sock_addr/connect4" {
+    Fields of "bpf_sock_addr" {
         user_family, user_ip4, user_ip6, user_port, family, r#type, protocol, msg_src_ip4, msg_src_ip6, sk;
     }
 }

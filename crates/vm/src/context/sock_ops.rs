@@ -9,7 +9,7 @@ use crate::input::SockOps;
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_sock_ops" in "sock_ops" {
+    Fields of "bpf_sock_ops" {
         op, reply, replylong, family, remote_ip4, local_ip4, remote_ip6, local_ip6, remote_port, local_port, is_fullsock,
         bpf_sock_ops_cb_flags, state, sk_txhash, sk, skb_data, skb_data_end, skb_len, skb_tcp_flags, skb_hwtstamp;
     }

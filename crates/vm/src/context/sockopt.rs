@@ -5,7 +5,7 @@ use crate::input::Sockopt;
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_sockopt" in "cgroup_sockopt/getsockopt" { sk, optval, optval_end, level, optname, optlen, retval; }
+    Fields of "bpf_sockopt" { sk, optval, optval_end, level, optname, optlen, retval; }
 }
 
 /// Where `bpf_get_retval` reads and `bpf_set_retval` writes: the field is the same number.

@@ -5,7 +5,7 @@ use crate::input::Sysctl;
 use crate::memory::Block;
 
 fields! {
-    Fields of "bpf_sysctl" in "cgroup_sysctl" { write, file_pos; }
+    Fields of "bpf_sysctl" { write, file_pos; }
 }
 
 impl Seen for Sysctl {

@@ -5,7 +5,7 @@ use crate::memory::Block;
 use crate::packet::Packet;
 
 fields! {
-    Fields of "xdp_md" in "xdp" {
+    Fields of "xdp_md" {
         ingress_ifindex, rx_queue_index, egress_ifindex;
         data, data_end, data_meta,
     }

@@ -61,6 +61,8 @@ pub enum CompileError {
 /// A verified program as native code. Share it between threads; each has a [`Machine`] of its own.
 #[derive(Clone, Debug)]
 pub struct Compiled {
+    /// The function to enter; it is part of `code`.
+    entry: Native,
     code: Arc<Code>,
     hook: &'static Hook,
     maps: Arc<Maps>,
@@ -101,9 +103,10 @@ impl Compiled {
         let code = prepare::verified(program, &maps, helpers)?;
         let published = compile::publish(&code, &maps)
             .map_err(|reason| CompileError::Compiler { program: code.name.clone(), reason })?;
+        let entry = published.entry();
         let code = Arc::new(Code { native: Some(published), ..code });
         let hook = code.layout.hook.ok_or_else(|| prepare::no_hook(program.program()))?;
-        Ok(Compiled { code, hook, maps, memory: Memory::of(program) })
+        Ok(Compiled { entry, code, hook, maps, memory: Memory::of(program) })
     }
 
     /// The program's machine code beside its instructions.
@@ -120,27 +123,24 @@ impl Compiled {
     /// it did besides is in [`Machine::trace`] until the machine's next run.
     #[inline]
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Outcome {
-        let (layout, mut input) = (&self.code.layout, input.into());
-        machine.begin();
-        layout.enter(machine, &mut input);
+        let (code, mut input) = (&*self.code, input.into());
+        machine.begin(code.calls_helpers);
+        code.layout.enter(machine, &mut input, code.sight);
         let context = machine.context.addr();
         let mut world = World {
             mem: self.memory,
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
-            layout: *layout,
+            layout: code.layout,
             context,
             verified: true,
             input,
             tail_calls: 0,
             pending: None,
         };
-        let r0 = match &self.code.native {
-            Some(native) => native.enter([context, 0, 0, 0, 0], &mut world),
-            None => 0,
-        };
-        layout.leave(&world.machine.context, &mut world.input);
+        let r0 = (self.entry)(context, 0, 0, 0, 0, &mut world);
+        code.layout.leave(&world.machine.context, &mut world.input, code.sight);
         Outcome { r0: r0 as u32, hook: self.hook }
     }
 
