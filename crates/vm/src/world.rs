@@ -4,7 +4,7 @@ use belay_isa::Size;
 use belay_sockets::{NetnsId, SocketId, Tuple};
 use belay_spec::Resource;
 
-use crate::context::{Form, Layout, Sockets, get32, put32};
+use crate::context::{Layout, Sockets, get32, put32};
 use crate::errno::Errno;
 use crate::helpers::{lock, sockets};
 use crate::input::Input;
@@ -52,6 +52,7 @@ pub struct Trace {
 
 impl Trace {
     /// Forgets everything, and keeps the memory of the lists.
+    #[inline(never)]
     pub(crate) fn clear(&mut self) {
         let Trace { redirect, clones, lookups, assigned, printed } = self;
         (*redirect, *assigned) = (None, None);
@@ -195,9 +196,10 @@ impl<'r> World<'r> {
         &mut self,
         change: impl FnOnce(&mut Packet, &Block) -> T,
     ) -> Result<T, Errno> {
-        let (Input::Packet(packet), Form::Skb { .. }) = (&mut self.input, self.layout.form) else {
+        let Input::Packet(packet) = &mut self.input else { return Err(Errno::EINVAL) };
+        if !self.layout.form.is_skb() {
             return Err(Errno::EINVAL);
-        };
+        }
         let result = change(packet, &self.machine.context);
         self.layout.refresh(&self.machine.context, &mut self.input);
         Ok(result)

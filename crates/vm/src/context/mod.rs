@@ -38,8 +38,10 @@ const RETVAL: usize = CONTEXT_SIZE - 8;
 /// Which family of contexts a hook has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Form {
-    /// `__sk_buff`; `link_layer`: `data` begins at the Ethernet header.
-    Skb { link_layer: bool },
+    /// `__sk_buff` of the link layer: `data` begins at the Ethernet header.
+    Frame,
+    /// `__sk_buff` above it: `data` begins at the network header.
+    Skb,
     /// `xdp_md`.
     Xdp,
     /// `__sk_buff` with `bpf_flow_keys`.
@@ -123,14 +125,27 @@ impl Layout {
     /// Before a run: readies the input for the hook, and writes of the context what a program of this sight can see.
     #[inline]
     pub(crate) fn enter(&self, machine: &mut Machine, input: &mut Input<'_>, sight: Sight) {
+        match (self.form, sight, &mut *input) {
+            (Form::Xdp | Form::Frame, Sight::Nothing, Input::Packet(packet)) => packet.enter(true),
+            (Form::Xdp, Sight::Bounds, Input::Packet(packet)) if machine.context_of == Some(Form::Xdp) => {
+                packet.enter(true);
+                xdp::refresh(&machine.context, packet);
+            }
+            _ => self.write(machine, input, sight),
+        }
+    }
+
+    /// The same, for any form and input.
+    #[inline(never)]
+    fn write(&self, machine: &mut Machine, input: &mut Input<'_>, sight: Sight) {
         if machine.context_of != Some(self.form) {
             let _ = machine.context.clear(0, machine.context.len());
         }
         machine.context_of = self.rewrites(input).then_some(self.form);
         let (block, sockets) = (&machine.context, Sockets::of(machine));
         match (self.form, input) {
-            (Form::Skb { link_layer }, Input::Packet(packet)) => {
-                packet.enter(link_layer);
+            (Form::Frame | Form::Skb, Input::Packet(packet)) => {
+                packet.enter(self.form == Form::Frame);
                 match sight {
                     Sight::Nothing => {}
                     Sight::Bounds => skb::refresh(block, packet),
@@ -139,11 +154,7 @@ impl Layout {
             }
             (Form::Xdp, Input::Packet(packet)) => {
                 packet.enter(true);
-                match sight {
-                    Sight::Nothing => {}
-                    Sight::Bounds => xdp::refresh(block, packet),
-                    Sight::All => xdp::fill(block, packet),
-                }
+                xdp::fill(block, packet);
             }
             (form, input) => match form.seen(input) {
                 Some(seen) => seen.enter(block, sockets),
@@ -155,7 +166,7 @@ impl Layout {
     /// Whether the next run on an input of this kind writes anew whatever this one, and its program, wrote to the context.
     fn rewrites(&self, input: &Input<'_>) -> bool {
         match (self.form, input) {
-            (Form::Skb { .. }, Input::Packet(packet)) => packet.metadata.socket.is_none(),
+            (Form::Frame | Form::Skb, Input::Packet(packet)) => packet.metadata.socket.is_none(),
             (Form::Xdp, Input::Packet(_)) => true,
             _ => false,
         }
@@ -178,7 +189,7 @@ impl Layout {
     /// Writes what follows from the bounds of packet or message, after a helper moved them.
     pub(crate) fn refresh(&self, block: &Block, input: &mut Input<'_>) {
         match (self.form, input) {
-            (Form::Skb { .. }, Input::Packet(packet)) => skb::refresh(block, packet),
+            (Form::Frame | Form::Skb, Input::Packet(packet)) => skb::refresh(block, packet),
             (Form::Xdp, Input::Packet(packet)) => xdp::refresh(block, packet),
             (form, input) => {
                 if let Some(seen) = form.seen(input) {
@@ -192,7 +203,7 @@ impl Layout {
     #[inline]
     pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>, sight: Sight) {
         match (self.form, input) {
-            (Form::Skb { .. }, Input::Packet(packet)) => {
+            (Form::Frame | Form::Skb, Input::Packet(packet)) => {
                 if sight == Sight::All {
                     skb::take_back(block, packet);
                 }
@@ -213,6 +224,11 @@ impl Layout {
 }
 
 impl Form {
+    /// Whether it is a `__sk_buff` with a packet.
+    pub(crate) fn is_skb(self) -> bool {
+        matches!(self, Form::Frame | Form::Skb)
+    }
+
     /// The form of a hook's context; none if the hook does not run.
     fn of(hook: &Hook) -> Option<Form> {
         Some(match hook.context.name {
@@ -227,9 +243,9 @@ impl Form {
             "bpf_sockopt" => Form::Sockopt,
             "bpf_cgroup_dev_ctx" => Form::Device,
             "__sk_buff" => match hook.name.split('/').next().unwrap_or_default() {
-                "sched_cls" | "sched_act" => Form::Skb { link_layer: true },
+                "sched_cls" | "sched_act" => Form::Frame,
                 "flow_dissector" => Form::Flow,
-                _ => Form::Skb { link_layer: false },
+                _ => Form::Skb,
             },
             _ => return None,
         })

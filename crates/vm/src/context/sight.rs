@@ -28,7 +28,7 @@ impl Sight {
     /// Of a program of this layout, before its ops are looked at.
     pub(crate) fn least(layout: &Layout) -> Sight {
         match layout.form {
-            Form::Skb { .. } | Form::Xdp => Sight::Nothing,
+            Form::Frame | Form::Skb | Form::Xdp => Sight::Nothing,
             _ => Sight::All,
         }
     }
@@ -62,5 +62,5 @@ fn sees_context(id: u32, layout: &Layout, release: Release) -> bool {
 fn is_bound(layout: &Layout, off: i32) -> bool {
     let Some(hook) = layout.hook else { return false };
     let behind = i32::try_from(hook.context.size.next_multiple_of(8)).unwrap_or(i32::MAX);
-    off >= behind || matches!(layout.form, Form::Skb { .. } if off as usize == skb::LEN)
+    off >= behind || (layout.form.is_skb() && off as usize == skb::LEN)
 }

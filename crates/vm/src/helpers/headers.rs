@@ -169,7 +169,7 @@ const MAX_ROOM: u32 = 0xfff;
 /// `bpf_skb_adjust_room(ctx, len_diff, mode, flags)`
 pub(super) fn adjust_room(world: &mut World<'_>, [_, diff, mode, flags, _]: [u64; 5]) -> u64 {
     let (diff, mode) = (diff as i32, mode as u32);
-    if world.layout.form == (Form::Skb { link_layer: false }) {
+    if world.layout.form == Form::Skb {
         return change(world, |packet, _| adjust_stream(packet, diff, mode, flags));
     }
     change(world, |packet, context| {

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use super::headers::{ETH_P_IP, ETH_P_IPV6};
-use crate::context::{Form, skb};
+use crate::context::skb;
 use crate::errno::{Errno, r0};
 use crate::packet::Packet;
 use crate::world::World;
@@ -175,7 +175,7 @@ pub(super) fn no_xfrm_state(world: &mut World<'_>, [_, _, to, size, _]: [u64; 5]
 
 /// `bpf_set_hash_invalid(ctx)`
 pub(super) fn set_hash_invalid(world: &mut World<'_>, _: [u64; 5]) -> u64 {
-    if let Form::Skb { .. } = world.layout.form {
+    if world.layout.form.is_skb() {
         skb::set_hash(&world.machine.context, 0);
     }
     0
@@ -183,7 +183,7 @@ pub(super) fn set_hash_invalid(world: &mut World<'_>, _: [u64; 5]) -> u64 {
 
 /// `bpf_set_hash(ctx, hash)`
 pub(super) fn set_hash(world: &mut World<'_>, [_, hash, ..]: [u64; 5]) -> u64 {
-    if let Form::Skb { .. } = world.layout.form {
+    if world.layout.form.is_skb() {
         skb::set_hash(&world.machine.context, hash as u32);
     }
     0

@@ -41,12 +41,6 @@ impl Published {
     pub(super) fn entry(&self) -> Native {
         self.entry
     }
-
-    /// Runs it.
-    #[inline]
-    pub(crate) fn enter(&self, [r1, r2, r3, r4, r5]: [u64; 5], world: &mut World<'_>) -> u64 {
-        (self.entry)(r1, r2, r3, r4, r5, world)
-    }
 }
 
 impl Drop for Published {

@@ -5,7 +5,8 @@
 //! function, and calls the same helpers; so whatever differs between the two is in these files:
 //!
 //! - `compile`: which functions there are, and the machine code of each;
-//! - `translate`: what each op becomes, `arithmetic` and `calls` for those that need more than a line;
+//! - `translate`: what each op becomes, `arithmetic` and `calls` for those that need more than a line, `loops` for what is emitted
+//!   more than once;
 //! - `runtime`: what native code calls that is no helper;
 //! - `memory`: publishing machine code and entering it; the only `unsafe`;
 //! - `listing`: machine code beside the instructions, for people.
@@ -19,6 +20,7 @@ mod arithmetic;
 mod calls;
 mod compile;
 mod listing;
+mod loops;
 mod memory;
 mod runtime;
 mod translate;

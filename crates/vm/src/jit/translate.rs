@@ -1,7 +1,8 @@
 //! What each op becomes.
 //!
 //! Registers are variables of the function, of 64 bits; `r10` is the end of a slot on the native stack. Blocks begin where
-//! jumps lead. What cannot be reached (the verifier walks only what can be) ends in a trap.
+//! jumps lead; those of a short loop are emitted several times over (`loops`). What cannot be reached (the verifier walks only
+//! what can be) ends in a trap.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use cranelift_jit::JITModule;
 use cranelift_module::Module;
 
 use super::compile::{Function, Unit};
+use super::loops::{Loop, loops};
 use crate::engine::MAX_LOOPS;
 use crate::op::{Constant, Op};
 
@@ -35,7 +37,10 @@ pub(super) struct Translator<'t, 'c> {
     pub(super) world: Value,
     /// Iterations that `may_goto` has left, if there is one.
     may_goto: Option<Variable>,
-    blocks: BTreeMap<u32, Block>,
+    /// By the slot where they begin, and the copy of the loop that they are part of.
+    blocks: BTreeMap<(u32, u32), Block>,
+    /// The loop that is emitted, and which copy of it.
+    round: Option<(Loop, u32)>,
     outside: Block,
 }
 
@@ -65,6 +70,7 @@ pub(super) fn translate(
         world,
         may_goto: None,
         blocks: BTreeMap::new(),
+        round: None,
         outside,
     };
     translator.enter(entry);
@@ -123,47 +129,74 @@ impl Translator<'_, '_> {
     }
 
     fn body(&mut self) {
-        let mut leaders = Vec::new();
-        for (pc, op) in self.ops() {
-            if let Op::Jump { to } | Op::Branch { to, .. } | Op::MayGoto { to } = op {
-                leaders.extend([to, pc + 1]);
-            }
-        }
-        leaders.retain(|to| (self.function.start..self.function.end).contains(to));
-        leaders.push(self.function.start);
-        for leader in leaders {
-            if !self.blocks.contains_key(&leader) {
-                let block = self.builder.create_block();
-                self.blocks.insert(leader, block);
-            }
-        }
+        let ops: Vec<(u32, Op)> = self.ops().collect();
+        let loops = loops(&ops);
+        self.open_blocks(&ops, &loops);
         let first = self.block(self.function.start);
         self.builder.ins().jump(first, &[]);
-        let mut pc = self.function.start;
-        let mut open = false;
+        let (mut pc, mut open) = (self.function.start, false);
         while pc < self.function.end {
-            if let Some(&block) = self.blocks.get(&pc) {
-                if open {
-                    self.builder.ins().jump(block, &[]);
+            let Some(found) = loops.get(&pc).copied() else {
+                (pc, open) = self.slot(pc, open);
+                continue;
+            };
+            for copy in 0..found.copies {
+                self.round = Some((found, copy));
+                pc = found.head;
+                while pc < found.end {
+                    (pc, open) = self.slot(pc, open);
                 }
-                self.builder.switch_to_block(block);
-                open = true;
             }
-            let op = self.unit.code.op(pc);
-            let next = pc + if matches!(op, Op::Const { .. }) { 2 } else { 1 };
-            if open {
-                self.builder.set_srcloc(SourceLoc::new(pc));
-                open = self.op(op, pc);
-            }
-            pc = next;
+            self.round = None;
         }
         if open {
             self.builder.ins().jump(self.outside, &[]);
         }
     }
 
+    /// Makes a block for every slot that a jump leads to, in each copy of its loop.
+    fn open_blocks(&mut self, ops: &[(u32, Op)], loops: &BTreeMap<u32, Loop>) {
+        let mut leaders = vec![self.function.start];
+        for (pc, op) in ops {
+            if let Op::Jump { to } | Op::Branch { to, .. } | Op::MayGoto { to } = op {
+                leaders.extend([*to, pc + 1]);
+            }
+        }
+        leaders.retain(|to| (self.function.start..self.function.end).contains(to));
+        for leader in leaders {
+            let around = loops.range(..=leader).next_back().filter(|(_, found)| leader < found.end);
+            for copy in 0..around.map_or(1, |(_, found)| found.copies) {
+                if !self.blocks.contains_key(&(leader, copy)) {
+                    let block = self.builder.create_block();
+                    self.blocks.insert((leader, copy), block);
+                }
+            }
+        }
+    }
+
+    /// Emits the slot at `pc` (`open`: the block before it goes on): the next slot, and whether the block goes on to it.
+    fn slot(&mut self, pc: u32, mut open: bool) -> (u32, bool) {
+        let copy = self.round.map_or(0, |(_, copy)| copy);
+        if let Some(&block) = self.blocks.get(&(pc, copy)) {
+            if open {
+                self.builder.ins().jump(block, &[]);
+            }
+            self.builder.switch_to_block(block);
+            open = true;
+        }
+        let op = self.unit.code.op(pc);
+        let next = pc + if matches!(op, Op::Const { .. }) { 2 } else { 1 };
+        if open {
+            self.builder.set_srcloc(SourceLoc::new(pc));
+            open = self.op(op, pc);
+        }
+        (next, open)
+    }
+
+    /// The block that a jump from here to `pc` leads to.
     fn block(&self, pc: u32) -> Block {
-        self.blocks.get(&pc).copied().unwrap_or(self.outside)
+        let copy = self.round.map_or(0, |(around, copy)| around.copy_at(pc, copy));
+        self.blocks.get(&(pc, copy)).copied().unwrap_or(self.outside)
     }
 
     /// Emits one op; whether the block goes on after it.
