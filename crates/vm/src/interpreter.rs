@@ -88,7 +88,7 @@ impl Interpreter {
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
-            layout: self.code.layout,
+            layout: &self.code.layout,
             context,
             input,
             verified: self.code.verified,

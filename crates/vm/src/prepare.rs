@@ -187,7 +187,7 @@ pub(crate) fn translate(
     }
     Code {
         name: program.name.clone(),
-        calls_helpers: ops.iter().any(|op| matches!(op, Op::Helper(_))),
+        calls_helpers: ops.iter().any(|op| matches!(op, Op::Helper(_) | Op::Own(_))),
         ops: ops.into(),
         layout,
         release,

@@ -22,7 +22,7 @@ pub(crate) struct World<'r> {
     pub(crate) mem: Memory,
     pub(crate) maps: &'r Maps,
     pub(crate) machine: &'r mut Machine,
-    pub(crate) layout: Layout,
+    pub(crate) layout: &'r Layout,
     /// The address of the context.
     pub(crate) context: u64,
     /// Whether a proof stands behind the program: others are not tail-called.
@@ -122,7 +122,7 @@ impl<'r> World<'r> {
             return None;
         }
         let code = self.maps.program(map, index)?;
-        if code.layout != self.layout || code.verified != self.verified {
+        if code.layout != *self.layout || code.verified != self.verified {
             return None;
         }
         self.tail_calls += 1;

@@ -326,7 +326,7 @@ impl Guard {
             let at = self.context_off(state, &region, base, off, size)?;
             let here = Op::Store { size, base, off: at, src };
             let Some(Op::Store { size, base, src, .. }) =
-                prepare::in_context(here, &world.layout, state.code.release)
+                prepare::in_context(here, world.layout, state.code.release)
             else {
                 return Err(self.fault(FaultKind::ContextAccess { off: at.into(), size: size.bytes() }));
             };

@@ -183,7 +183,7 @@ impl Checked {
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
-            layout: self.code.layout,
+            layout: &self.code.layout,
             context,
             verified: self.code.verified,
             input,

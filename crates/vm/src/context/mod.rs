@@ -202,12 +202,15 @@ impl Layout {
     /// After a run: takes back what the program stored.
     #[inline]
     pub(crate) fn leave(&self, block: &Block, input: &mut Input<'_>, sight: Sight) {
+        if sight == Sight::All {
+            self.take_back(block, input);
+        }
+    }
+
+    #[inline(never)]
+    fn take_back(&self, block: &Block, input: &mut Input<'_>) {
         match (self.form, input) {
-            (Form::Frame | Form::Skb, Input::Packet(packet)) => {
-                if sight == Sight::All {
-                    skb::take_back(block, packet);
-                }
-            }
+            (Form::Frame | Form::Skb, Input::Packet(packet)) => skb::take_back(block, packet),
             (Form::Xdp, _) => {}
             (form, input) => {
                 if let Some(seen) = form.seen(input) {

@@ -43,7 +43,11 @@ impl Sight {
 
     /// With any op. Tail calls lead to programs that may look at everything.
     pub(crate) fn with(self, op: &Op, layout: &Layout, release: Release) -> Sight {
-        let Op::Helper(helper) = op else { return self };
+        let helper = match op {
+            Op::Helper(helper) => helper,
+            Op::Own(_) => return Sight::All,
+            _ => return self,
+        };
         let Body::Plain(..) = helper.body else {
             return if matches!(helper.body, Body::TailCall) { Sight::All } else { self };
         };

@@ -53,9 +53,9 @@ pub(super) fn loops(ops: &[(u32, Op)]) -> BTreeMap<u32, Loop> {
             .iter()
             .all(|(other, until)| *other == head || *until <= head || end <= *other || *other < head);
         let inside = ops.iter().filter(|(pc, _)| (head..end).contains(pc));
-        let calls = inside
-            .clone()
-            .any(|(_, op)| matches!(op, Op::Helper(_) | Op::Call { .. } | Op::LoadPacket { .. }));
+        let calls = inside.clone().any(|(_, op)| {
+            matches!(op, Op::Helper(_) | Op::Own(_) | Op::Call { .. } | Op::LoadPacket { .. })
+        });
         alone && !calls
     };
     let copies = |head: u32, end: u32| (MOST_OPS / (end - head)).min(MOST_COPIES);

@@ -134,7 +134,7 @@ impl Compiled {
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
-            layout: code.layout,
+            layout: &code.layout,
             context,
             verified: true,
             input,

@@ -41,6 +41,8 @@ pub(super) struct Translator<'t, 'c> {
     blocks: BTreeMap<(u32, u32), Block>,
     /// The loop that is emitted, and which copy of it.
     round: Option<(Loop, u32)>,
+    /// Where jumps to an `exit` lead.
+    exits: Option<Block>,
     outside: Block,
 }
 
@@ -71,6 +73,7 @@ pub(super) fn translate(
         may_goto: None,
         blocks: BTreeMap::new(),
         round: None,
+        exits: None,
         outside,
     };
     translator.enter(entry);
@@ -152,6 +155,10 @@ impl Translator<'_, '_> {
         if open {
             self.builder.ins().jump(self.outside, &[]);
         }
+        if let Some(exits) = self.exits {
+            self.builder.switch_to_block(exits);
+            self.op(Op::Exit, self.function.end);
+        }
     }
 
     /// Makes a block for every slot that a jump leads to, in each copy of its loop.
@@ -193,7 +200,17 @@ impl Translator<'_, '_> {
         (next, open)
     }
 
-    /// The block that a jump from here to `pc` leads to.
+    /// Where a jump to `pc` leads. Where nothing but the end of the function waits, all jumps have an end of their own: what
+    /// they return (most often one constant) is then not brought together with what the way through returns.
+    fn target(&mut self, pc: u32) -> Block {
+        let inside = (self.function.start..self.function.end).contains(&pc);
+        if !inside || !matches!(self.unit.code.op(pc), Op::Exit) {
+            return self.block(pc);
+        }
+        *self.exits.get_or_insert_with(|| self.builder.create_block())
+    }
+
+    /// The block of slot `pc`, where a jump from here to it leads.
     fn block(&self, pc: u32) -> Block {
         let copy = self.round.map_or(0, |(around, copy)| around.copy_at(pc, copy));
         self.blocks.get(&(pc, copy)).copied().unwrap_or(self.outside)
@@ -272,7 +289,7 @@ impl Translator<'_, '_> {
             }
             Op::LoadPacket { size, index, off } => self.load_packet(size, index, off),
             Op::Jump { to } => {
-                let to = self.block(to);
+                let to = self.target(to);
                 self.builder.ins().jump(to, &[]);
                 return false;
             }
@@ -308,7 +325,7 @@ impl Translator<'_, '_> {
     }
 
     fn branch(&mut self, holds: Value, to: u32, next: u32) {
-        let (to, next) = (self.block(to), self.block(next));
+        let (to, next) = (self.target(to), self.block(next));
         self.builder.ins().brif(holds, to, &[], next, &[]);
     }
 
