@@ -47,7 +47,7 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8], compiled: bool) 
         mem: Memory::repeating(report),
         maps: &maps,
         machine: &mut machine,
-        layout: Layout::RAW,
+        layout: &Layout::RAW,
         context: block.addr(),
         input: Input::Nothing,
         verified: false,
@@ -57,7 +57,7 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8], compiled: bool) 
     };
     if compiled {
         let native = Compiled::watched(checked.code(), &maps).expect("it compiles");
-        return native.enter([block.addr(), memory.len() as u64, 0, 0, 0], &mut world);
+        return native.entry()(block.addr(), memory.len() as u64, 0, 0, 0, &mut world);
     }
     match engine::execute(&mut Unwatched, &mut state, &mut world) {
         Ok(End::Exit(r0)) => r0,

@@ -68,3 +68,47 @@ fn is_bound(layout: &Layout, off: i32) -> bool {
     let behind = i32::try_from(hook.context.size.next_multiple_of(8)).unwrap_or(i32::MAX);
     off >= behind || (layout.form.is_skb() && off as usize == skb::LEN)
 }
+
+#[cfg(test)]
+mod tests {
+    use belay_object::{Object, Options};
+    use belay_verifier::{Verdict, verify};
+
+    use super::*;
+    use crate::maps::Maps;
+    use crate::own::OwnHelpers;
+    use crate::prepare;
+
+    fn sight(section: &str, body: &str) -> Sight {
+        let text = format!(
+            ".license GPL\n.map programs kind=prog_array key=4 value=4 entries=1\n.section {section}\n.prog p\n{body}\n    r0 = 0\n    exit\n"
+        );
+        let object = Object::parse("sight.s", text.as_bytes(), &Options::default()).unwrap();
+        let report = verify(&object, &object.programs[0], &belay_verifier::Options::default());
+        let Verdict::Accept(proof) = report.verdict else { panic!("{body}: {:?}", report.verdict) };
+        let maps = Maps::from_defs(&object.maps).unwrap();
+        prepare::verified(&proof, &maps, &OwnHelpers::default()).unwrap().sight
+    }
+
+    #[test]
+    fn what_is_written_follows_from_what_is_looked_at() {
+        let cases = [
+            ("xdp", "", Sight::Nothing),
+            ("xdp", "r2 = *(u32 *)(r1 + 4)\n    r3 = *(u32 *)(r1 + 0)", Sight::Bounds),
+            ("xdp", "r2 = *(u32 *)(r1 + 12)", Sight::All),
+            ("tc", "r2 = *(u32 *)(r1 + 0)", Sight::Bounds),
+            ("tc", "r2 = *(u32 *)(r1 + 80)", Sight::Bounds),
+            ("tc", "r2 = *(u32 *)(r1 + 8)", Sight::All),
+            ("tc", "r2 = 1\n    *(u32 *)(r1 + 8) = r2", Sight::All),
+            // The time has nothing to do with the packet; its hash has; and another program may look at anything.
+            ("tc", "call 5", Sight::Nothing),
+            ("tc", "call 34", Sight::All),
+            ("tc", "r2 = programs ll\n    r3 = 0\n    call 12", Sight::All),
+            ("cgroup_skb/ingress", "", Sight::Nothing),
+            ("sk_lookup", "", Sight::All),
+        ];
+        for (section, body, expected) in cases {
+            assert_eq!(sight(section, body), expected, "{section}: {body}");
+        }
+    }
+}

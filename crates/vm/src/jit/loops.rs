@@ -65,3 +65,52 @@ pub(super) fn loops(ops: &[(u32, Op)]) -> BTreeMap<u32, Loop> {
         .filter(|(_, found)| found.copies > 1)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use belay_isa::{CmpOp, Reg, Src, Width};
+
+    use super::*;
+
+    fn numbered(ops: impl IntoIterator<Item = Op>) -> Vec<(u32, Op)> {
+        (0..).zip(ops).collect()
+    }
+
+    fn back(to: u32) -> Op {
+        Op::Branch { op: CmpOp::Ne, width: Width::W64, dst: Reg::R1, src: Src::Imm(0), to }
+    }
+
+    const STEP: Op = Op::Mov { width: Width::W64, dst: Reg::R0, src: Src::Imm(1) };
+
+    #[test]
+    fn the_innermost_of_nested_loops_is_emitted_several_times() {
+        let ops = numbered([STEP, STEP, STEP, back(2), back(1), Op::Exit]);
+        assert_eq!(loops(&ops), BTreeMap::from([(2, Loop { head: 2, end: 4, copies: MOST_COPIES })]));
+    }
+
+    #[test]
+    fn a_loop_with_two_ways_back_is_one_loop() {
+        let ops = numbered([STEP, back(0), STEP, back(0), Op::Exit]);
+        assert_eq!(loops(&ops), BTreeMap::from([(0, Loop { head: 0, end: 4, copies: MOST_COPIES })]));
+    }
+
+    #[test]
+    fn calls_and_long_loops_are_emitted_once() {
+        assert!(loops(&numbered([Op::Call { to: 3 }, back(0), Op::Exit, Op::Exit])).is_empty());
+        let long = std::iter::repeat_n(STEP, MOST_OPS as usize).chain([back(0), Op::Exit]);
+        assert!(loops(&numbered(long)).is_empty());
+    }
+
+    #[test]
+    fn loops_that_overlap_are_never_both_taken() {
+        let found = loops(&numbered([STEP, STEP, back(0), STEP, back(1), Op::Exit]));
+        assert_eq!(found.into_keys().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn each_copy_leads_to_the_next() {
+        let found = Loop { head: 4, end: 8, copies: 3 };
+        assert_eq!((0..3).map(|copy| found.copy_at(4, copy)).collect::<Vec<_>>(), [1, 2, 0]);
+        assert_eq!((found.copy_at(6, 2), found.copy_at(3, 2), found.copy_at(8, 2)), (2, 0, 0));
+    }
+}

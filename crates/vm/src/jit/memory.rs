@@ -38,7 +38,7 @@ impl Published {
     }
 
     /// The function to enter.
-    pub(super) fn entry(&self) -> Native {
+    pub(crate) fn entry(&self) -> Native {
         self.entry
     }
 }
