@@ -51,7 +51,7 @@ fn measure(namespace: &NetNs, count: usize) -> Result<ExitCode, Failure> {
         let seen = seen?;
         let (text, written) = timed(|| seen.table.to_toml());
         let (again, reread) = timed(|| SocketTable::from_toml("snapshot", &text));
-        let found = seen.table.read().sockets().len();
+        let found = seen.table.read().sockets().count();
         let bytes = text.len();
         println!(
             "round {round}: {found} sockets read in {read:.0?}, written in {written:.0?} ({bytes} bytes), read back in {reread:.0?}"

@@ -95,7 +95,6 @@ fn described(table: &SocketTable) -> BTreeSet<Entry> {
     table
         .read()
         .sockets()
-        .iter()
         .map(|s| s.info())
         .map(|info| {
             let any: IpAddr = if info.local.addr.is_ipv4() {

@@ -124,7 +124,7 @@ fn told(info: &SocketInfo) -> String {
 }
 
 fn all_told(table: &SocketTable) -> BTreeSet<String> {
-    table.read().sockets().iter().map(|socket| told(socket.info())).collect()
+    table.read().sockets().map(|socket| told(&socket.info())).collect()
 }
 
 #[test]
@@ -141,8 +141,8 @@ fn a_population_is_seen_as_it_was_made() {
     let missing: Vec<_> = made.difference(&told).collect();
     let extra: Vec<_> = told.difference(&made).collect();
     assert!(missing.is_empty() && extra.is_empty(), "missing {missing:#?}\nextra {extra:#?}");
-    let cookies: BTreeSet<u64> = seen.table.read().sockets().iter().map(|s| s.info().cookie).collect();
-    assert_eq!(cookies.len(), seen.table.read().sockets().len(), "each has a cookie of its own");
+    let cookies: BTreeSet<u64> = seen.table.read().sockets().map(|s| s.info().cookie).collect();
+    assert_eq!(cookies.len(), seen.table.read().sockets().count(), "each has a cookie of its own");
 
     let text = seen.table.to_toml();
     let again = SocketTable::from_toml("snapshot", &text).expect("a snapshot reads back");
@@ -164,6 +164,6 @@ fn namespaces_know_each_other_by_the_kernels_ids() {
     let id = |name| reader.netns_named(name).expect("a namespace");
     let knows = |name| reader.netns(id(name)).expect("it").nsids().values().copied().collect::<Vec<_>>();
     assert_eq!((knows("one"), knows("two")), (vec![id("two")], vec![id("one")]));
-    assert!(reader.sockets().iter().all(|socket| socket.info().netns == id("two")));
+    assert!(reader.sockets().all(|socket| socket.info().netns == id("two")));
     drop(listening);
 }

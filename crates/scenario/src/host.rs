@@ -18,7 +18,7 @@ impl Host {
     pub fn of(sockets: &SocketTable) -> Host {
         let reader = sockets.read();
         let netns = reader.default_netns().and_then(|id| reader.netns(id));
-        let devices = netns.map(|netns| netns.devices()).unwrap_or_default();
+        let devices = netns.as_ref().map(|netns| netns.devices()).unwrap_or_default();
         Host {
             ifindex: devices.get(1).or(devices.first()).map_or(1, |device| device.ifindex),
             addresses: devices.iter().flat_map(|device| device.addresses.iter().map(|a| a.addr)).collect(),

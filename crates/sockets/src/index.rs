@@ -1,126 +1,186 @@
-//! Where a lookup finds its candidates: hash tables from flow, and from local address and port, to chains of sockets.
+//! Where a lookup finds its candidates: lists of sockets by flow, by local address and port, by port alone, by cookie.
 //!
-//! A chain is in the order in which Linux would walk it, which decides between equals. Flows of IPv4 that a dual-stack socket
-//! carries are IPv4 flows here, as there: an IPv6 tuple of mapped addresses finds none of them.
+//! A list is in the order in which Linux would walk it, which decides between equals: the newest first, but IPv6 sockets with
+//! `SO_REUSEPORT` join at the tail. Flows of IPv4 that a dual-stack socket carries are IPv4 flows here, as there: an
+//! IPv6 tuple of mapped addresses finds none of them.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use foldhash::fast::RandomState;
+use std::net::IpAddr;
 
 use crate::address::{Endpoint, Family, Protocol, Tuple};
+use crate::info::{NO_IPV4, is_v6only_address};
+use crate::key::{self, Hasher};
+use crate::live::chains::{By, Chains, Links, List};
+use crate::live::section::Section;
+use crate::live::slots::Slots;
 use crate::namespace::NetnsId;
-use crate::socket::{NO_IPV4, SocketId, SocketInfo, is_v6only_address};
+use crate::socket::Socket;
 use crate::state::State;
 
-type Table<K, V> = HashMap<K, V, RandomState>;
-type FlowKey = (NetnsId, Protocol, Tuple);
-type LocalKey = (NetnsId, Protocol, Slot, u16);
+/// By flow: connected sockets.
+pub(crate) struct Flow;
+/// By local address and port: listeners, and all UDP sockets.
+pub(crate) struct Local;
+/// By port: UDP sockets of IPv6 addresses that are not `IPV6_V6ONLY`. Linux keeps [`NO_IPV4`] for them.
+pub(crate) struct Shadow;
+/// By cookie: all.
+pub(crate) struct Cookie;
 
-/// A local address as Linux hashes it: a mapped address with the IPv4 address in it, the two wildcards as one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Slot(Ipv6Addr);
+impl By for Flow {
+    fn links(socket: &Socket) -> &Links {
+        &socket.flow
+    }
 
-impl Slot {
-    fn of(addr: IpAddr) -> Self {
-        let v4 = match addr {
-            IpAddr::V4(a) => Some(a),
-            IpAddr::V6(a) => a.to_ipv4_mapped(),
-        };
-        match (v4, addr) {
-            (Some(Ipv4Addr::UNSPECIFIED), _) => Slot(Ipv6Addr::UNSPECIFIED),
-            (Some(a), _) => Slot(a.to_ipv6_mapped()),
-            (None, IpAddr::V6(a)) => Slot(a),
-            (None, IpAddr::V4(a)) => Slot(a.to_ipv6_mapped()),
-        }
+    fn hash(socket: &Socket, hasher: &Hasher) -> u64 {
+        socket.flow_hash(hasher)
     }
 }
 
-/// The tables.
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    flows: Table<FlowKey, Vec<SocketId>>,
-    locals: Table<LocalKey, Local>,
-    /// UDP sockets of IPv6 addresses that are not `IPV6_V6ONLY`, by port: Linux keeps [`NO_IPV4`] for them.
-    shadows: Table<(NetnsId, u16), Vec<SocketId>>,
+impl By for Local {
+    fn links(socket: &Socket) -> &Links {
+        &socket.local
+    }
+
+    fn hash(socket: &Socket, _: &Hasher) -> u64 {
+        socket.local_hash()
+    }
 }
 
-/// The chain of one local address, in two halves so that insertion at either end is cheap.
-#[derive(Debug, Default)]
-struct Local {
-    /// Walked first, from the back: the newest is at the head of Linux's list.
-    head: Vec<SocketId>,
-    /// Walked last, from the front: IPv6 sockets with `SO_REUSEPORT` join at the tail.
-    tail: Vec<SocketId>,
+impl By for Shadow {
+    fn links(socket: &Socket) -> &Links {
+        &socket.shadow
+    }
+
+    fn hash(socket: &Socket, hasher: &Hasher) -> u64 {
+        hasher.port(socket.netns(), socket.local_port())
+    }
+}
+
+impl By for Cookie {
+    fn links(socket: &Socket) -> &Links {
+        &socket.by_cookie
+    }
+
+    fn hash(socket: &Socket, hasher: &Hasher) -> u64 {
+        hasher.cookie(socket.cookie())
+    }
+}
+
+/// The slots, and the lists through them.
+#[derive(Debug)]
+pub(crate) struct Index {
+    pub(crate) slots: Slots,
+    pub(crate) hasher: Hasher,
+    flows: Chains<Flow>,
+    locals: Chains<Local>,
+    shadows: Chains<Shadow>,
+    cookies: Chains<Cookie>,
 }
 
 impl Index {
-    /// Adds a socket, which is newer than all that are there.
-    pub(crate) fn insert(&mut self, id: SocketId, info: &SocketInfo) {
-        if let Some(tuple) = flow_of(info) {
-            self.flows.entry((info.netns, info.protocol, tuple)).or_default().push(id);
+    /// Room for so many sockets at once.
+    pub(crate) fn with_capacity(sockets: usize) -> Index {
+        Index {
+            slots: Slots::with_capacity(sockets),
+            hasher: Hasher::default(),
+            flows: Chains::with_capacity(sockets),
+            // Few sockets listen where many are connected.
+            locals: Chains::with_capacity(sockets / 16),
+            shadows: Chains::with_capacity(0),
+            cookies: Chains::with_capacity(sockets),
         }
-        let is_listed = match info.protocol {
-            Protocol::Tcp => info.state == State::Listen,
-            Protocol::Udp => true,
-        };
-        if is_listed {
-            let key = (info.netns, info.protocol, Slot::of(info.local.addr), info.local.port);
-            let chain = self.locals.entry(key).or_default();
-            if info.family() == Family::V6 && info.reuseport {
-                chain.tail.push(id);
+    }
+
+    /// Lets lookups find a socket, which is newer than all that are there.
+    pub(crate) fn insert(&self, socket: &Socket, section: &Section) {
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        if is_listed(socket) {
+            if socket.family() == Family::V6 && socket.reuseport() {
+                self.locals.insert_last(slots, socket, hasher, section);
             } else {
-                chain.head.push(id);
+                self.locals.insert_first(slots, socket, hasher, section);
             }
         }
-        if info.protocol == Protocol::Udp && is_v6only_address(info.local.addr) && !info.v6only {
-            self.shadows.entry((info.netns, info.local.port)).or_default().push(id);
+        if has_shadow(socket) {
+            self.shadows.insert_first(slots, socket, hasher, section);
         }
+        if socket.is_flow() {
+            self.flows.insert_first(slots, socket, hasher, section);
+        }
+    }
+
+    /// Lets its cookie find a socket.
+    pub(crate) fn insert_cookie(&self, socket: &Socket, section: &Section) {
+        self.cookies.insert_first(&self.slots, socket, &self.hasher, section);
+    }
+
+    /// Lets nothing find a socket any more.
+    pub(crate) fn remove(&self, socket: &Socket) {
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        if socket.is_flow() {
+            self.flows.remove(slots, socket, hasher);
+        }
+        if is_listed(socket) {
+            self.locals.remove(slots, socket, hasher);
+        }
+        if has_shadow(socket) {
+            self.shadows.remove(slots, socket, hasher);
+        }
+        self.cookies.remove(slots, socket, hasher);
     }
 
     /// The UDP sockets that an IPv4 packet to `at` finds by port alone, newest first. Since 6.14 Linux walks all UDP
     /// sockets of a port when everything else missed, and takes the placeholder of an IPv6 socket for its address.
-    pub(crate) fn shadow(&self, netns: NetnsId, at: Endpoint) -> impl Iterator<Item = SocketId> {
-        let is_placeholder = at.addr == IpAddr::V4(NO_IPV4);
-        let chain = self.shadows.get(&(netns, at.port)).filter(|_| is_placeholder);
-        chain.into_iter().flatten().rev().copied()
+    pub(crate) fn shadow(
+        &self,
+        netns: NetnsId,
+        at: Endpoint,
+    ) -> Option<List<'_, Shadow, impl Fn(&Socket) -> bool>> {
+        let hash = (at.addr == IpAddr::V4(NO_IPV4)).then(|| self.hasher.port(netns, at.port))?;
+        let fits = move |socket: &Socket| socket.netns() == netns && socket.local_port() == at.port;
+        Some(self.shadows.list(&self.slots, hash, fits))
     }
 
     /// The sockets with exactly this flow (packet order), newest first.
+    #[inline]
     pub(crate) fn flow(
         &self,
         netns: NetnsId,
         protocol: Protocol,
         tuple: Tuple,
-    ) -> impl Iterator<Item = SocketId> {
-        self.flows.get(&(netns, protocol, tuple)).into_iter().flatten().rev().copied()
+    ) -> List<'_, Flow, impl Fn(&Socket) -> bool> {
+        let key = key::flow(netns, protocol, &tuple, &self.hasher);
+        self.flows.list(&self.slots, self.hasher.flow(key), move |socket| socket.is_of(key, &tuple))
     }
 
     /// The listeners or UDP sockets at this local address and port, in Linux's order.
+    #[inline]
     pub(crate) fn local(
         &self,
         netns: NetnsId,
         protocol: Protocol,
         at: Endpoint,
-    ) -> impl Iterator<Item = SocketId> {
-        let chain = self.locals.get(&(netns, protocol, Slot::of(at.addr), at.port));
-        chain.into_iter().flat_map(|c| c.head.iter().rev().chain(&c.tail).copied())
+    ) -> List<'_, Local, impl Fn(&Socket) -> bool> {
+        let hash = self.hasher.local(netns, protocol, at);
+        self.locals.list(&self.slots, hash, move |socket| {
+            socket.local_hash() == hash
+                && socket.local_port() == at.port
+                && socket.netns() == netns
+                && socket.protocol() == protocol
+        })
+    }
+
+    /// The socket with this cookie.
+    pub(crate) fn cookie(&self, cookie: u64) -> Option<&Socket> {
+        let list = self.cookies.list(&self.slots, self.hasher.cookie(cookie), |s| s.cookie() == cookie);
+        list.settle(|list| list.iter().next())
     }
 }
 
-/// The flow of a connected socket in packet order; IPv4 if both ends are IPv4 or mapped.
-pub(crate) fn flow_of(info: &SocketInfo) -> Option<Tuple> {
-    let is_flow = match info.protocol {
-        Protocol::Tcp => info.state.is_connected(),
-        Protocol::Udp => info.state == State::Established,
-    };
-    let remote = info.remote.filter(|_| is_flow)?;
-    Tuple::new(unmapped(remote), unmapped(info.local)).or_else(|| Tuple::new(remote, info.local))
+/// Whether lookups find it by its local address.
+pub(crate) fn is_listed(socket: &Socket) -> bool {
+    socket.protocol() == Protocol::Udp || socket.state() == State::Listen
 }
 
-fn unmapped(end: Endpoint) -> Endpoint {
-    match end.addr {
-        IpAddr::V6(a) => a.to_ipv4_mapped().map_or(end, |v4| Endpoint::new(v4, end.port)),
-        IpAddr::V4(_) => end,
-    }
+fn has_shadow(socket: &Socket) -> bool {
+    socket.protocol() == Protocol::Udp && !socket.v6only() && is_v6only_address(socket.local().addr)
 }

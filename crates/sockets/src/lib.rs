@@ -10,19 +10,24 @@
 //! - A [`Socket`] stays at one address while its table lives, so a program's loads are plain loads from [`Socket::view`].
 //! - No input makes this crate panic: hostile TOML is a [`ConfigError`], an unbalanced release is a [`ReleaseError`].
 //!
-//! # Plan
-//! Today a table is built once and then read ([`SocketTable::read`] borrows it). Insertion and removal under concurrent
-//! readers come behind the same [`Reader`]: it becomes an epoch guard, [`SocketId`] gains a generation, and nothing
-//! that uses this API changes.
+//! - A table may change at any time, in any thread. A reader sees every socket that is there as long as it reads, and what
+//!   it has found stays what it was: in memory until the read section ends, and until the last reference is given back.
+//! - Another socket in the same memory is another [`SocketId`].
 #![forbid(unsafe_code)]
 
 mod address;
 mod builder;
 mod config;
+mod conflict;
 mod explain;
 mod index;
+mod info;
+mod key;
+mod live;
 mod lookup;
 mod namespace;
+mod namespaces;
+mod reader;
 mod reference;
 mod reuseport;
 mod score;
@@ -32,14 +37,19 @@ mod table;
 mod view;
 
 pub use address::{Endpoint, Family, Protocol, Tuple};
-pub use builder::{Builder, Conflict};
+pub use builder::Builder;
 pub use config::{ConfigError, Place};
+pub use conflict::Conflict;
 pub use explain::{Explanation, Outcome, Refusal, Stage, Step};
+pub use info::SocketInfo;
+pub use live::section::Section;
+pub use live::writer::Usage;
 pub use lookup::{LookupKind, Query};
 pub use namespace::{Device, DeviceAddress, Namespace, NetnsId, NsidArg};
+pub use reader::Reader;
 pub use reference::{Fault, Found, Ledger, Lifetime, Reference, ReleaseError};
-pub use reuseport::{Group, GroupId};
-pub use socket::{Socket, SocketId, SocketInfo};
+pub use reuseport::GroupId;
+pub use socket::{Socket, SocketId};
 pub use state::State;
-pub use table::{Reader, SocketTable};
+pub use table::SocketTable;
 pub use view::{SOCK_VIEW_SIZE, TCP_VIEW_SIZE, TcpInfo};

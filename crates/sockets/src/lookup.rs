@@ -11,10 +11,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::address::{Protocol, Tuple};
 use crate::explain::{Refusal, Stage};
 use crate::namespace::NetnsId;
+use crate::reuseport::Group;
 use crate::score;
 use crate::socket::Socket;
 use crate::state::State;
-use crate::table::Snapshot;
+use crate::table::Shared;
 
 /// Which helper asks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,7 +56,7 @@ pub(crate) trait Witness {
 /// Nobody watches.
 impl Witness for () {}
 
-impl Snapshot {
+impl Shared {
     /// The answer to a query.
     pub(crate) fn search<W: Witness>(&self, query: &Query, witness: &mut W) -> Option<&Socket> {
         let hit = match query.protocol {
@@ -87,8 +88,20 @@ impl Snapshot {
         stage: Stage,
         witness: &mut W,
     ) -> Option<&Socket> {
+        let list = self.index.local(query.netns, query.protocol, wanted.destination());
+        list.settle(|list| self.best_listener(list.iter(), query, wanted, stage, witness))
+    }
+
+    fn best_listener<'t, W: Witness>(
+        &'t self,
+        candidates: impl Iterator<Item = &'t Socket>,
+        query: &Query,
+        wanted: Tuple,
+        stage: Stage,
+        witness: &mut W,
+    ) -> Option<&'t Socket> {
         let mut best: Option<(u32, &Socket)> = None;
-        for socket in self.local(query, wanted) {
+        for socket in candidates {
             let score = score::listener(socket, &wanted, query.ifindex);
             witness.consider(stage, socket, score);
             let Ok(score) = score else { continue };
@@ -117,8 +130,20 @@ impl Snapshot {
         stage: Stage,
         witness: &mut W,
     ) -> Option<&Socket> {
+        let list = self.index.local(query.netns, query.protocol, wanted.destination());
+        list.settle(|list| self.best_datagram(list.iter(), query, wanted, stage, witness))
+    }
+
+    fn best_datagram<'t, W: Witness>(
+        &'t self,
+        candidates: impl Iterator<Item = &'t Socket>,
+        query: &Query,
+        wanted: Tuple,
+        stage: Stage,
+        witness: &mut W,
+    ) -> Option<&'t Socket> {
         let mut best: Option<(u32, &Socket)> = None;
-        for socket in self.local(query, wanted) {
+        for socket in candidates {
             let score = score::udp(socket, &wanted, query.ifindex);
             witness.consider(stage, socket, score);
             let Ok(score) = score else { continue };
@@ -126,11 +151,11 @@ impl Snapshot {
                 continue;
             }
             best = Some((score, socket));
-            if socket.info().state == State::Established {
+            if socket.state() == State::Established {
                 continue;
             }
             let Some(picked) = self.pick(query, stage, socket, witness) else { continue };
-            if !self.group_of(socket).is_some_and(|g| g.has_connections) {
+            if !self.group_of(socket).is_some_and(Group::has_connections) {
                 return Some(picked);
             }
             // A socket that left the group by connecting may fit better: keep scoring, from the better of the two.
@@ -141,33 +166,33 @@ impl Snapshot {
     }
 
     fn udp_by_port<W: Witness>(&self, query: &Query, witness: &mut W) -> Option<&Socket> {
-        let mut best: Option<(u32, &Socket)> = None;
-        let candidates = self.index.shadow(query.netns, query.tuple.destination());
-        for socket in candidates.filter_map(|id| self.socket(id)) {
-            let score = score::udp(socket, &query.tuple, query.ifindex);
-            witness.consider(Stage::UdpPort, socket, score);
-            if let Ok(score) = score
-                && best.is_none_or(|(most, _)| score > most)
-            {
-                best = Some((score, socket));
+        let list = self.index.shadow(query.netns, query.tuple.destination())?;
+        list.settle(|list| {
+            let mut best: Option<(u32, &Socket)> = None;
+            for socket in list.iter() {
+                let score = score::udp(socket, &query.tuple, query.ifindex);
+                witness.consider(Stage::UdpPort, socket, score);
+                if let Ok(score) = score
+                    && best.is_none_or(|(most, _)| score > most)
+                {
+                    best = Some((score, socket));
+                }
             }
-        }
-        best.map(|(_, socket)| socket)
+            best.map(|(_, socket)| socket)
+        })
     }
 
     /// The first socket with exactly this flow whose device fits.
+    #[inline]
     fn flow<W: Witness>(&self, query: &Query, stage: Stage, witness: &mut W) -> Option<&Socket> {
-        self.index.flow(query.netns, query.protocol, query.tuple).filter_map(|id| self.socket(id)).find(
-            |socket| {
+        let list = self.index.flow(query.netns, query.protocol, query.tuple);
+        list.settle(|list| {
+            list.iter().find(|socket| {
                 let fits = score::device(socket, query.ifindex);
                 witness.consider(stage, socket, fits.map(|()| 0));
                 fits.is_ok()
-            },
-        )
-    }
-
-    fn local(&self, query: &Query, wanted: Tuple) -> impl Iterator<Item = &Socket> {
-        self.index.local(query.netns, query.protocol, wanted.destination()).filter_map(|id| self.socket(id))
+            })
+        })
     }
 
     /// The member that the flow's hash picks, if `socket` is in a group.
@@ -178,7 +203,7 @@ impl Snapshot {
         socket: &Socket,
         witness: &mut W,
     ) -> Option<&Socket> {
-        let picked = self.group_of(socket)?.pick(&query.tuple, &self.sockets)?;
+        let picked = self.group_of(socket)?.pick(&query.tuple, &self.index.slots)?;
         witness.group(stage, socket, picked);
         Some(picked)
     }

@@ -16,6 +16,8 @@ pub struct NetnsId(pub(crate) u32);
 impl NetnsId {
     /// The first namespace of every table, where programs run unless told otherwise.
     pub const FIRST: NetnsId = NetnsId(0);
+    /// The largest number of one.
+    pub(crate) const MOST: u32 = (1 << 30) - 1;
 
     /// Its place in the table's order of insertion.
     pub fn index(self) -> usize {

@@ -106,10 +106,13 @@ impl<S: Copy> Ledger<S> {
         Self::default()
     }
 
-    /// Takes a reference to what a lookup found. `None` after 2^32 - 1 references, which no run reaches.
+    /// Takes a reference to what a lookup found. `None` if the socket is over by now, and after 2^32 - 1 references,
+    /// which no run reaches.
     pub fn acquire(&mut self, found: Found<'_>, site: S) -> Option<Reference> {
         let reference = Reference(u32::try_from(self.entries.len()).ok()?);
-        found.socket().acquire();
+        if !found.socket().acquire() {
+            return None;
+        }
         self.entries.push(Entry { socket: found.socket().id(), acquired: site, released: None });
         Some(reference)
     }

@@ -9,7 +9,7 @@ use crate::socket::Socket;
 
 /// A bound socket wants its own device; any other takes every device.
 pub(crate) fn device(socket: &Socket, ifindex: u32) -> Result<(), Refusal> {
-    let bound = socket.info().device;
+    let bound = socket.device();
     if bound == 0 || bound == ifindex { Ok(()) } else { Err(Refusal::OtherDevice) }
 }
 
@@ -17,16 +17,16 @@ pub(crate) fn device(socket: &Socket, ifindex: u32) -> Result<(), Refusal> {
 fn local(socket: &Socket, wanted: &Tuple) -> Result<(), Refusal> {
     let same = match wanted {
         Tuple::V4 { daddr, .. } => {
-            if socket.info().v6only {
+            if socket.v6only() {
                 return Err(Refusal::V6Only);
             }
-            socket.addresses().local4 == *daddr
+            socket.local4() == *daddr
         }
         Tuple::V6 { daddr, .. } => {
-            if socket.info().family() == Family::V4 {
+            if socket.family() == Family::V4 {
                 return Err(Refusal::OtherFamily);
             }
-            socket.addresses().local6 == *daddr
+            socket.local6() == *daddr
         }
     };
     if same { Ok(()) } else { Err(Refusal::OtherAddress) }
@@ -37,7 +37,7 @@ fn local(socket: &Socket, wanted: &Tuple) -> Result<(), Refusal> {
 pub(crate) fn listener(socket: &Socket, wanted: &Tuple, ifindex: u32) -> Result<u32, Refusal> {
     local(socket, wanted)?;
     device(socket, ifindex)?;
-    let bound = if socket.info().device == 0 { 1 } else { 2 };
+    let bound = if socket.device() == 0 { 1 } else { 2 };
     Ok(bound + own_family(socket, wanted))
 }
 
@@ -46,14 +46,14 @@ pub(crate) fn udp(socket: &Socket, wanted: &Tuple, ifindex: u32) -> Result<u32, 
     const STEP: u32 = 4;
     local(socket, wanted)?;
     let mut score = 1 + own_family(socket, wanted);
-    if let Some(remote) = socket.info().remote {
+    if let Some(remote) = socket.remote() {
         let (peer_known, peer_same) = match wanted {
             Tuple::V4 { saddr, .. } => {
-                let peer = socket.addresses().remote4;
+                let peer = socket.remote4();
                 (!peer.is_unspecified(), peer == *saddr)
             }
             Tuple::V6 { saddr, .. } => {
-                let peer = socket.addresses().remote6;
+                let peer = socket.remote6();
                 (!peer.is_unspecified(), peer == *saddr)
             }
         };
@@ -63,10 +63,10 @@ pub(crate) fn udp(socket: &Socket, wanted: &Tuple, ifindex: u32) -> Result<u32, 
         score += STEP + if peer_known { STEP } else { 0 };
     }
     device(socket, ifindex)?;
-    Ok(score + if socket.info().device == 0 { 0 } else { STEP })
+    Ok(score + if socket.device() == 0 { 0 } else { STEP })
 }
 
 /// An IPv4 packet prefers an IPv4 socket over a dual-stack one; an IPv6 packet meets IPv6 sockets only.
 fn own_family(socket: &Socket, wanted: &Tuple) -> u32 {
-    u32::from(matches!(wanted, Tuple::V4 { .. }) && socket.info().family() == Family::V4)
+    u32::from(matches!(wanted, Tuple::V4 { .. }) && socket.family() == Family::V4)
 }

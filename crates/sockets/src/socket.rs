@@ -1,184 +1,106 @@
-//! A socket: what describes it, and the object that a table holds.
+//! A socket as the table holds it: a slot, whose words say everything about the socket that is in it.
+//!
+//! Every word is atomic. Those by which a socket is found are written while it is in no list, and not again before no read
+//! section can meet it; so whoever found it may read them in any order. What an update changes in place (state among those of a
+//! connection, mark, `tcp_info`, …) is read word by word, as in Linux: two fields may be from before and after an update.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32 as Word, AtomicU64 as Wide};
 
-use crate::address::{Endpoint, Family, Protocol};
+use crate::address::{Endpoint, Family, Protocol, Tuple};
+use crate::info::{KernelAddresses, SocketInfo, flow_of};
+use crate::key::{self, Hasher};
+use crate::live::chains::{Links, unlinked};
+use crate::live::count::Count;
+use crate::live::free::NONE;
+use crate::live::sync::AtomicU32;
 use crate::namespace::NetnsId;
 use crate::reference::{Found, Lifetime, ReleaseError};
 use crate::reuseport::GroupId;
 use crate::state::State;
 use crate::view::{self, SOCK_VIEW_SIZE, TCP_VIEW_SIZE, TcpInfo};
 
-/// Names one socket of a table.
+/// Names one socket of a table, for good: another socket that comes to lie in the same memory has another id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SocketId(pub(crate) u32);
+pub struct SocketId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
 
 impl SocketId {
-    /// Its place in the table's order of insertion.
+    /// The number of its slot. Those of a table from which none was removed are numbered in the order of insertion.
     pub fn index(self) -> usize {
-        self.0 as usize
+        self.slot as usize
     }
 }
 
 impl fmt::Display for SocketId {
+    /// As `socket#3`; `socket#3.1` for the second socket of the slot.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "socket#{}", self.0)
+        write!(f, "socket#{}", self.slot)?;
+        if self.generation == 0 { Ok(()) } else { write!(f, ".{}", self.generation) }
     }
 }
 
-/// What describes a socket: the input of a table. [`SocketInfo::new`] fills in what Linux gives a fresh socket.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SocketInfo {
-    /// The namespace it lives in.
-    pub netns: NetnsId,
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// Its state. UDP is `Established` if it has a peer, else `Close`.
-    pub state: State,
-    /// The local end. An IPv6 address makes it an `AF_INET6` socket; `::ffff:a.b.c.d` is one that carries IPv4.
-    pub local: Endpoint,
-    /// The remote end, for the states that have one.
-    pub remote: Option<Endpoint>,
-    /// `IPV6_V6ONLY`. `bind` turns it on for an IPv6 address that is neither `::` nor mapped, so that is the default for one.
-    pub v6only: bool,
-    /// The device of `SO_BINDTODEVICE`, as an ifindex; 0 for none.
-    pub device: u32,
-    /// `SO_REUSEPORT`: listeners and UDP sockets of one address, family, device and user share it as a group. `false` on a
-    /// UDP socket that was bound to the wildcard and then connected: its address is no longer that of its group.
-    pub reuseport: bool,
-    /// `SO_REUSEADDR` (UDP): the same address may be bound twice.
-    pub reuseaddr: bool,
-    /// `SO_MARK`.
-    pub mark: u32,
-    /// `SO_PRIORITY`.
-    pub priority: u32,
-    /// The owner; sockets of different users are never in one reuseport group.
-    pub uid: u32,
-    /// `SO_COOKIE`; 0 lets the table choose one.
-    pub cookie: u64,
-    /// The receive queue, -1 if none was recorded.
-    pub rx_queue: i32,
-    /// What `struct bpf_tcp_sock` shows.
-    pub tcp: TcpInfo,
+/// What a socket is, one bit each.
+mod flag {
+    pub(super) const UDP: u32 = 1;
+    pub(super) const V6ONLY: u32 = 2;
+    pub(super) const REUSEPORT: u32 = 4;
+    pub(super) const REUSEADDR: u32 = 8;
+    pub(super) const PEER: u32 = 16;
+    pub(super) const COUNTED: u32 = 32;
+    pub(super) const FLOW: u32 = 64;
 }
 
-impl SocketInfo {
-    /// A socket with Linux's defaults and no peer: nothing bound but `local`, no options.
-    pub fn new(netns: NetnsId, protocol: Protocol, state: State, local: Endpoint) -> Self {
-        SocketInfo {
-            netns,
-            protocol,
-            state,
-            local,
-            remote: None,
-            v6only: is_v6only_address(local.addr),
-            device: 0,
-            reuseport: false,
-            reuseaddr: false,
-            mark: 0,
-            priority: 0,
-            uid: 0,
-            cookie: 0,
-            rx_queue: -1,
-            tcp: TcpInfo::default(),
-        }
-    }
-
-    /// The same socket with this peer.
-    #[must_use]
-    pub fn to(self, remote: Endpoint) -> Self {
-        SocketInfo { remote: Some(remote), ..self }
-    }
-
-    /// The family, which follows from the local address.
-    pub fn family(&self) -> Family {
-        self.local.family()
-    }
-
-    /// Whether programs hold it by reference count. Listeners and UDP sockets are freed after a grace period instead
-    /// (`SOCK_RCU_FREE`), so a lookup takes no reference and a release gives none back.
-    pub fn lifetime(&self) -> Lifetime {
-        match (self.protocol, self.state) {
-            (Protocol::Udp, _) | (Protocol::Tcp, State::Listen) => Lifetime::Rcu,
-            (Protocol::Tcp, _) => Lifetime::Counted,
-        }
-    }
-}
-
-/// What Linux keeps as the local IPv4 address of a socket whose local address only IPv6 has (measured on 6.18).
-pub(crate) const NO_IPV4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
-
-/// The four addresses that Linux keeps for every socket whatever its family. Lookups compare these and programs read
-/// them, so an IPv4 lookup and the IPv4 fields of an IPv6 socket follow from one rule.
-///
-/// Two of them depend on the socket's history, which a table does not know; programs that look at the family first never
-/// see it. The remote IPv4 address of an IPv6 flow is zero here, as after `connect`, but [`NO_IPV4`] on a TCP socket that was
-/// accepted. The local IPv6 address of an IPv4 TCP flow is mapped here, but zero if the socket was bound before it connected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct KernelAddresses {
-    pub(crate) local4: Ipv4Addr,
-    pub(crate) remote4: Ipv4Addr,
-    pub(crate) local6: Ipv6Addr,
-    pub(crate) remote6: Ipv6Addr,
-}
-
-impl KernelAddresses {
-    fn of(info: &SocketInfo) -> Self {
-        let remote = info.remote.map(|r| r.addr);
-        // Linux writes the mapped form beside an IPv4 address when TCP connects or accepts; `bind`, UDP and the making of a time-wait
-        // socket do not.
-        let mapped =
-            info.protocol == Protocol::Tcp && info.state.is_connected() && info.state != State::TimeWait;
-        let ipv6 = |addr| match addr {
-            IpAddr::V4(a) if mapped => a.to_ipv6_mapped(),
-            IpAddr::V4(_) => Ipv6Addr::UNSPECIFIED,
-            IpAddr::V6(a) => a,
-        };
-        KernelAddresses {
-            local4: ipv4(info.local.addr).unwrap_or(NO_IPV4),
-            remote4: remote.and_then(ipv4).unwrap_or(Ipv4Addr::UNSPECIFIED),
-            local6: ipv6(info.local.addr),
-            remote6: remote.map_or(Ipv6Addr::UNSPECIFIED, ipv6),
-        }
-    }
-}
-
-/// The IPv4 address that an address stands for.
-fn ipv4(addr: IpAddr) -> Option<Ipv4Addr> {
-    match addr {
-        IpAddr::V4(a) => Some(a),
-        IpAddr::V6(a) if a.is_unspecified() => Some(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(a) => a.to_ipv4_mapped(),
-    }
-}
-
-/// Whether `bind` to this address makes an IPv6 socket take IPv6 only.
-pub(crate) fn is_v6only_address(addr: IpAddr) -> bool {
-    match addr {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(a) => !a.is_unspecified() && a.to_ipv4_mapped().is_none(),
-    }
+/// Words of [`Socket::view`].
+mod word {
+    pub(super) const DEVICE: usize = 0;
+    pub(super) const FAMILY: usize = 1;
+    pub(super) const LOCAL4: usize = 6;
+    pub(super) const LOCAL6: usize = 7;
+    pub(super) const LOCAL_PORT: usize = 11;
+    pub(super) const REMOTE_PORT: usize = 12;
+    pub(super) const REMOTE4: usize = 13;
+    pub(super) const REMOTE6: usize = 14;
+    pub(super) const STATE: usize = 18;
+    pub(super) const RX_QUEUE: usize = 19;
 }
 
 /// A socket of a table.
 ///
 /// Its layout is fixed: the bytes of `struct bpf_sock` come first, those of `struct bpf_tcp_sock` at
 /// [`Socket::TCP_VIEW_OFFSET`], both 8-byte aligned. A runner may thus use one address for all views of a socket and
-/// find the `Socket` again from it.
-#[repr(C, align(8))]
+/// find the `Socket` again from it. Between them, in one cache line with the state, lies what a lookup of an IPv4 flow reads
+/// and what its release writes.
+#[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Socket {
-    view: [u8; SOCK_VIEW_SIZE],
-    tcp_view: [u8; TCP_VIEW_SIZE],
-    /// References that programs hold. Not the table's own: a socket in its table is always alive.
-    references: AtomicU64,
-    id: SocketId,
-    info: SocketInfo,
-    addresses: KernelAddresses,
-    group: Option<GroupId>,
-    listener: Option<SocketId>,
+    view: [Word; SOCK_VIEW_SIZE / 4],
+    slot: u32,
+    generation: Word,
+    count: Count,
+    key: [Wide; 2],
+    pub(crate) flow: Links,
+    flags: Word,
+    netns: Word,
+    tcp_view: [Wide; TCP_VIEW_SIZE / 8],
+    cookie: Wide,
+    serial: Wide,
+    pub(crate) local: Links,
+    pub(crate) shadow: Links,
+    pub(crate) by_cookie: Links,
+    local_hash: Wide,
+    /// Of a request socket: slot and generation of its listener.
+    listener: Wide,
+    mark: Word,
+    priority: Word,
+    uid: Word,
+    group: Word,
+    /// The next empty slot, of an empty one.
+    pub(crate) free: AtomicU32,
 }
 
 impl Socket {
@@ -187,98 +109,339 @@ impl Socket {
     /// Where [`Socket::tcp_view`] lies in the object, in bytes.
     pub const TCP_VIEW_OFFSET: usize = std::mem::offset_of!(Socket, tcp_view);
 
-    pub(crate) fn new(id: SocketId, info: SocketInfo, group: Option<GroupId>) -> Self {
-        let addresses = KernelAddresses::of(&info);
+    /// A slot without a socket.
+    pub(crate) fn empty(slot: u32) -> Socket {
         Socket {
-            view: view::sock(&info, &addresses),
-            tcp_view: info.tcp.to_bytes(),
-            references: AtomicU64::new(0),
-            id,
-            info,
-            addresses,
-            group,
-            listener: None,
+            view: Default::default(),
+            slot,
+            generation: Word::new(0),
+            count: Count::dead(),
+            key: Default::default(),
+            flow: unlinked(),
+            flags: Word::new(0),
+            netns: Word::new(0),
+            tcp_view: Default::default(),
+            cookie: Wide::new(0),
+            serial: Wide::new(0),
+            local: unlinked(),
+            shadow: unlinked(),
+            by_cookie: unlinked(),
+            local_hash: Wide::new(0),
+            listener: Wide::new(u64::MAX),
+            mark: Word::new(0),
+            priority: Word::new(0),
+            uid: Word::new(0),
+            group: Word::new(NONE),
+            free: AtomicU32::new(NONE),
         }
     }
 
-    pub(crate) fn set_listener(&mut self, listener: SocketId) {
-        self.listener = Some(listener);
+    /// Puts a socket into an empty slot, which is in no list.
+    pub(crate) fn fill(&self, info: &SocketInfo, serial: u64, hasher: &Hasher) {
+        let flow = flow_of(info);
+        let counted = info.lifetime() == Lifetime::Counted;
+        let flags = [
+            (flag::UDP, info.protocol == Protocol::Udp),
+            (flag::V6ONLY, info.v6only),
+            (flag::REUSEPORT, info.reuseport),
+            (flag::REUSEADDR, info.reuseaddr),
+            (flag::PEER, info.remote.is_some()),
+            (flag::COUNTED, counted),
+            (flag::FLOW, flow.is_some()),
+        ];
+        let flags = flags.iter().filter(|(_, on)| *on).fold(0, |all, (flag, _)| all | flag);
+        self.flags.store(flags, Relaxed);
+        self.netns.store(info.netns.0, Relaxed);
+        let key = flow.map_or([0; 2], |tuple| key::flow(info.netns, info.protocol, &tuple, hasher));
+        for (word, value) in self.key.iter().zip(key) {
+            word.store(value, Relaxed);
+        }
+        self.local_hash.store(hasher.local(info.netns, info.protocol, info.local), Relaxed);
+        self.cookie.store(info.cookie, Relaxed);
+        self.serial.store(serial, Relaxed);
+        self.listener.store(u64::MAX, Relaxed);
+        self.group.store(NONE, Relaxed);
+        self.show(info);
+        self.count.revive();
     }
 
-    pub(crate) fn addresses(&self) -> &KernelAddresses {
-        &self.addresses
+    /// Writes what may change while the socket is found.
+    pub(crate) fn show(&self, info: &SocketInfo) {
+        let bytes = view::sock(info, &KernelAddresses::of(info));
+        for (word, bytes) in self.view.iter().zip(bytes.as_chunks().0) {
+            word.store(u32::from_ne_bytes(*bytes), Relaxed);
+        }
+        for (word, bytes) in self.tcp_view.iter().zip(info.tcp.to_bytes().as_chunks().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        self.mark.store(info.mark, Relaxed);
+        self.priority.store(info.priority, Relaxed);
+        self.uid.store(info.uid, Relaxed);
+    }
+
+    pub(crate) fn set_cookie(&self, cookie: u64) {
+        self.cookie.store(cookie, Relaxed);
+    }
+
+    pub(crate) fn set_listener(&self, listener: SocketId) {
+        self.listener.store(u64::from(listener.generation) << 32 | u64::from(listener.slot), Release);
+    }
+
+    pub(crate) fn set_group(&self, group: Option<GroupId>) {
+        self.group.store(group.map_or(NONE, |group| group.0), Release);
+    }
+
+    /// The slot's next socket is another one.
+    pub(crate) fn next_generation(&self) {
+        self.generation.store(self.generation.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    pub(crate) fn count(&self) -> &Count {
+        &self.count
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// How many sockets the table had taken in before.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.load(Relaxed)
+    }
+
+    pub(crate) fn flow_hash(&self, hasher: &Hasher) -> u64 {
+        hasher.flow(self.key())
+    }
+
+    #[inline]
+    fn key(&self) -> [u64; 2] {
+        [self.key[0].load(Relaxed), self.key[1].load(Relaxed)]
+    }
+
+    pub(crate) fn local_hash(&self) -> u64 {
+        self.local_hash.load(Relaxed)
+    }
+
+    /// Whether it is the socket of this flow, whose key this is.
+    #[inline]
+    pub(crate) fn is_of(&self, key: [u64; 2], tuple: &Tuple) -> bool {
+        if self.key() != key {
+            return false;
+        }
+        match tuple {
+            // The key says all.
+            Tuple::V4 { .. } => true,
+            Tuple::V6 { saddr, daddr, .. } => self.local6() == *daddr && self.remote6() == *saddr,
+        }
+    }
+
+    /// Whether it is found by its exact flow.
+    pub(crate) fn is_flow(&self) -> bool {
+        self.has(flag::FLOW)
+    }
+
+    #[inline]
+    fn has(&self, flag: u32) -> bool {
+        self.flags.load(Relaxed) & flag != 0
+    }
+
+    #[inline]
+    fn view_word(&self, at: usize) -> u32 {
+        self.view[at].load(Relaxed)
+    }
+
+    fn ipv6(&self, at: usize) -> Ipv6Addr {
+        let mut octets = [0; 16];
+        for (bytes, word) in octets.as_chunks_mut().0.iter_mut().zip(&self.view[at..]) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        Ipv6Addr::from(octets)
+    }
+
+    /// The four addresses that Linux keeps for every socket ([`KernelAddresses`]).
+    pub(crate) fn local4(&self) -> Ipv4Addr {
+        Ipv4Addr::from(self.view_word(word::LOCAL4).to_ne_bytes())
+    }
+
+    pub(crate) fn remote4(&self) -> Ipv4Addr {
+        Ipv4Addr::from(self.view_word(word::REMOTE4).to_ne_bytes())
+    }
+
+    pub(crate) fn local6(&self) -> Ipv6Addr {
+        self.ipv6(word::LOCAL6)
+    }
+
+    pub(crate) fn remote6(&self) -> Ipv6Addr {
+        self.ipv6(word::REMOTE6)
     }
 
     /// Its name in the table.
     pub fn id(&self) -> SocketId {
-        self.id
+        SocketId { slot: self.slot, generation: self.generation.load(Acquire) }
     }
 
-    /// What describes it.
-    pub fn info(&self) -> &SocketInfo {
-        &self.info
+    /// What describes it, gathered word by word. The functions below give one part each, for less.
+    pub fn info(&self) -> SocketInfo {
+        let mut tcp = [0; TCP_VIEW_SIZE];
+        for (bytes, word) in tcp.as_chunks_mut().0.iter_mut().zip(&self.tcp_view) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        SocketInfo {
+            netns: self.netns(),
+            protocol: self.protocol(),
+            state: self.state(),
+            local: self.local(),
+            remote: self.remote(),
+            v6only: self.v6only(),
+            device: self.device(),
+            reuseport: self.reuseport(),
+            reuseaddr: self.has(flag::REUSEADDR),
+            mark: self.mark.load(Relaxed),
+            priority: self.priority.load(Relaxed),
+            uid: self.uid(),
+            cookie: self.cookie(),
+            rx_queue: self.view_word(word::RX_QUEUE).cast_signed(),
+            tcp: TcpInfo::from_bytes(&tcp),
+        }
+    }
+
+    /// The namespace it lives in.
+    pub fn netns(&self) -> NetnsId {
+        NetnsId(self.netns.load(Relaxed))
+    }
+
+    /// TCP or UDP.
+    #[inline]
+    pub fn protocol(&self) -> Protocol {
+        if self.has(flag::UDP) { Protocol::Udp } else { Protocol::Tcp }
+    }
+
+    /// Its state.
+    #[inline]
+    pub fn state(&self) -> State {
+        State::of(self.view_word(word::STATE))
+    }
+
+    /// Its family.
+    #[inline]
+    pub fn family(&self) -> Family {
+        if self.view_word(word::FAMILY) == u32::from(Family::V6.number()) { Family::V6 } else { Family::V4 }
+    }
+
+    /// The local end.
+    pub fn local(&self) -> Endpoint {
+        let addr = match self.family() {
+            Family::V4 => IpAddr::from(self.local4()),
+            Family::V6 => IpAddr::from(self.local6()),
+        };
+        Endpoint::new(addr, self.local_port())
+    }
+
+    pub(crate) fn local_port(&self) -> u16 {
+        self.view_word(word::LOCAL_PORT) as u16
+    }
+
+    /// The remote end, for the states that have one.
+    pub fn remote(&self) -> Option<Endpoint> {
+        let addr = || match self.family() {
+            Family::V4 => IpAddr::from(self.remote4()),
+            Family::V6 => IpAddr::from(self.remote6()),
+        };
+        let [high, low, ..] = self.view_word(word::REMOTE_PORT).to_ne_bytes();
+        self.has(flag::PEER).then(|| Endpoint::new(addr(), u16::from_be_bytes([high, low])))
+    }
+
+    /// `IPV6_V6ONLY`.
+    pub fn v6only(&self) -> bool {
+        self.has(flag::V6ONLY)
+    }
+
+    /// `SO_REUSEPORT`.
+    pub fn reuseport(&self) -> bool {
+        self.has(flag::REUSEPORT)
+    }
+
+    /// The device of `SO_BINDTODEVICE`, as an ifindex; 0 for none.
+    #[inline]
+    pub fn device(&self) -> u32 {
+        self.view_word(word::DEVICE)
+    }
+
+    /// The owner.
+    pub fn uid(&self) -> u32 {
+        self.uid.load(Relaxed)
+    }
+
+    /// `SO_COOKIE`.
+    pub fn cookie(&self) -> u64 {
+        self.cookie.load(Relaxed)
     }
 
     /// Its reuseport group.
     pub fn group(&self) -> Option<GroupId> {
-        self.group
+        Some(self.group.load(Acquire)).filter(|group| *group != NONE).map(GroupId)
     }
 
     /// Of a request socket: the listener that answers for it.
     pub fn listener(&self) -> Option<SocketId> {
-        self.listener
+        let both = Some(self.listener.load(Acquire)).filter(|both| *both != u64::MAX)?;
+        Some(SocketId { slot: both as u32, generation: (both >> 32) as u32 })
     }
 
     /// The bytes of `struct bpf_sock` as a program on this machine reads them. A request or time-wait socket fills only the fields
     /// of `sock_common`.
-    pub fn view(&self) -> &[u8; SOCK_VIEW_SIZE] {
-        &self.view
-    }
-
-    /// The bytes of `struct bpf_tcp_sock` as a program on this machine reads them; zeros unless [`Socket::is_tcp_full`].
-    pub fn tcp_view(&self) -> &[u8; TCP_VIEW_SIZE] {
-        &self.tcp_view
+    pub fn view(&self) -> [u8; SOCK_VIEW_SIZE] {
+        let mut view = [0; SOCK_VIEW_SIZE];
+        for (bytes, word) in view.as_chunks_mut().0.iter_mut().zip(&self.view) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+        view
     }
 
     /// `bpf_sk_fullsock`: not NULL for anything but request and time-wait sockets.
     pub fn is_full(&self) -> bool {
-        self.info.state.is_full()
+        self.state().is_full()
     }
 
     /// `bpf_tcp_sock`, `bpf_skc_to_tcp_sock`: not NULL for full TCP sockets, listeners included.
     pub fn is_tcp_full(&self) -> bool {
-        self.is_full() && self.info.protocol == Protocol::Tcp
+        self.is_full() && self.protocol() == Protocol::Tcp
     }
 
     /// Whether a reference is counted.
+    #[inline]
     pub fn lifetime(&self) -> Lifetime {
-        self.info.lifetime()
+        if self.has(flag::COUNTED) { Lifetime::Counted } else { Lifetime::Rcu }
+    }
+
+    /// Whether lookups find it. One that was removed is still what it was to those who hold it.
+    pub fn is_linked(&self) -> bool {
+        self.count.is_linked()
     }
 
     /// References that programs hold now. Always 0 for [`Lifetime::Rcu`].
     pub fn references(&self) -> u64 {
-        self.references.load(Ordering::Relaxed)
+        self.count.held()
     }
 
-    /// Takes a reference (nothing to do for [`Lifetime::Rcu`]).
-    pub fn acquire(&self) {
-        if self.lifetime() == Lifetime::Counted {
-            self.references.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Takes a reference (nothing to do for [`Lifetime::Rcu`]). `false`, and none is taken, if the socket was removed
+    /// and the last one that held it has let it go.
+    #[must_use]
+    #[inline]
+    pub fn acquire(&self) -> bool {
+        self.lifetime() == Lifetime::Rcu || self.count.acquire()
     }
 
     /// `bpf_sk_release`: gives a reference back (nothing to do for [`Lifetime::Rcu`]).
     ///
     /// # Errors
     /// If no program holds a reference to it.
+    #[inline]
     pub fn release(&self) -> Result<(), ReleaseError> {
-        if self.lifetime() == Lifetime::Rcu {
+        if self.lifetime() == Lifetime::Rcu || self.count.release() {
             return Ok(());
         }
-        self.references
-            .fetch_update(Ordering::Release, Ordering::Relaxed, |held| held.checked_sub(1))
-            .map(|_| ())
-            .map_err(|_| ReleaseError { socket: self.id })
+        Err(ReleaseError { socket: self.id() })
     }
 
     /// This socket as the answer of a lookup.
@@ -293,7 +456,7 @@ impl Socket {
 impl fmt::Display for Socket {
     /// As `tcp established 10.0.0.1:22 <- 10.0.0.2:4000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.info.protocol, self.info.state, self.info.local)?;
-        self.info.remote.map_or(Ok(()), |remote| write!(f, " <- {remote}"))
+        write!(f, "{} {} {}", self.protocol(), self.state(), self.local())?;
+        self.remote().map_or(Ok(()), |remote| write!(f, " <- {remote}"))
     }
 }

@@ -52,6 +52,12 @@ states! {
 }
 
 impl State {
+    /// The state of this number; of no state's number, [`State::Close`].
+    pub(crate) fn of(number: u32) -> State {
+        let at = (number as usize).checked_sub(1);
+        at.and_then(|at| State::ALL.get(at)).copied().unwrap_or(State::Close)
+    }
+
     /// The `state` field of `struct bpf_sock`.
     pub fn number(self) -> u8 {
         self as u8
@@ -93,6 +99,7 @@ mod tests {
     fn names_and_numbers_are_one_to_one() {
         for (at, state) in State::ALL.iter().enumerate() {
             assert_eq!(usize::from(state.number()), at + 1);
+            assert_eq!(State::of(state.number().into()), *state);
             assert_eq!(state.name().to_uppercase().replace('_', "-").parse(), Ok(*state));
         }
         assert_eq!("unconn".parse::<State>(), Err(()));

@@ -1,34 +1,35 @@
-//! The table, and the reader through which everything is asked.
+//! The table: what it holds, and what changes it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use crate::address::Tuple;
 use crate::builder::Builder;
 use crate::config::{self, ConfigError};
-use crate::explain::Explanation;
+use crate::conflict::Conflict;
 use crate::index::Index;
-use crate::lookup::Query;
-use crate::namespace::{Namespace, NetnsId, NsidArg};
-use crate::reference::Found;
-use crate::reuseport::{Group, GroupId};
+use crate::info::SocketInfo;
+use crate::live::section::Section;
+use crate::live::sync::Mutex;
+use crate::live::writer::{Books, Spare, Usage, Writer};
+use crate::namespace::{Device, NetnsId};
+use crate::namespaces::Namespaces;
+use crate::reader::Reader;
+use crate::reuseport::Group;
 use crate::socket::{Socket, SocketId};
-use crate::state::State;
 
-/// What a table holds. Nothing in it changes after the builder but the reference counts.
+/// What a table holds.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
-    pub(crate) namespaces: Vec<Namespace>,
-    pub(crate) sockets: Vec<Socket>,
-    pub(crate) groups: Vec<Group>,
+pub(crate) struct Shared {
+    pub(crate) namespaces: Namespaces,
     pub(crate) index: Index,
-    /// Each socket's id by its cookie.
-    pub(crate) cookies: HashMap<u64, SocketId>,
+    pub(crate) groups: boxcar::Vec<Group>,
+    pub(crate) spare: Spare,
+    books: Mutex<Books>,
 }
 
-impl Snapshot {
+impl Shared {
+    /// The socket of this id, unless it is over.
     pub(crate) fn socket(&self, id: SocketId) -> Option<&Socket> {
-        self.sockets.get(id.index())
+        self.index.slots.get(id.slot).filter(|socket| socket.id() == id)
     }
 
     pub(crate) fn group_of(&self, socket: &Socket) -> Option<&Group> {
@@ -36,15 +37,24 @@ impl Snapshot {
     }
 }
 
-/// A socket table. Cheap to clone: clones share one table, reference counts included.
+/// A socket table, which may change at any time while any number of threads read it. Cheap to clone: clones are one table.
 #[derive(Clone, Debug)]
 pub struct SocketTable {
-    snapshot: Arc<Snapshot>,
+    shared: Arc<Shared>,
 }
 
 impl SocketTable {
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
-        SocketTable { snapshot: Arc::new(snapshot) }
+    /// A table of nothing, not even a namespace, with room for so many sockets. It grows beyond that when it must.
+    pub fn with_capacity(sockets: usize) -> Self {
+        SocketTable {
+            shared: Arc::new(Shared {
+                namespaces: Namespaces::new(),
+                index: Index::with_capacity(sockets),
+                groups: boxcar::Vec::new(),
+                spare: Spare::new(),
+                books: Mutex::new(Books::default()),
+            }),
+        }
     }
 
     /// An empty builder. A table without namespaces finds nothing.
@@ -54,14 +64,10 @@ impl SocketTable {
 
     /// A table of one namespace, `host`, without sockets.
     pub fn empty() -> Self {
-        let namespaces = vec![Namespace::new(config::DEFAULT_NETNS.into())];
-        Self::new(Snapshot {
-            namespaces,
-            sockets: Vec::new(),
-            groups: Vec::new(),
-            index: Index::default(),
-            cookies: HashMap::new(),
-        })
+        let table = Self::with_capacity(0);
+        // The first of its name.
+        let _ = table.netns(config::DEFAULT_NETNS);
+        table
     }
 
     /// Reads the TOML form (`docs/sockets.md`). `file` only names the place of an error.
@@ -89,106 +95,99 @@ impl SocketTable {
         config::write(&self.read())
     }
 
-    /// Opens a read section: what it finds stays where it is until the reader is dropped.
+    /// Opens a read section: what it finds stays what it is until the reader is dropped.
+    #[inline]
     pub fn read(&self) -> Reader<'_> {
-        Reader { snapshot: &self.snapshot }
-    }
-}
-
-/// A read section of a table. It neither locks nor allocates.
-#[derive(Clone, Copy, Debug)]
-pub struct Reader<'t> {
-    snapshot: &'t Snapshot,
-}
-
-impl Reader<'_> {
-    /// What a lookup helper would find, without taking a reference.
-    pub fn lookup(&self, query: &Query) -> Option<Found<'_>> {
-        self.snapshot.search(query, &mut ()).map(Socket::as_found)
+        Reader::opening(&self.shared)
     }
 
-    /// What a lookup helper does: finds the socket and takes a reference to it.
-    pub fn acquire(&self, query: &Query) -> Option<Found<'_>> {
-        let found = self.lookup(query)?;
-        found.socket().acquire();
-        Some(found)
+    /// Reads within a section that is open already.
+    #[inline]
+    pub fn within<'t>(&'t self, section: &'t Section) -> Reader<'t> {
+        Reader::within(&self.shared, section)
     }
 
-    /// The lookup with its reasons.
-    pub fn explain(&self, query: &Query) -> Explanation {
-        let mut explanation = Explanation::default();
-        explanation.found = self.snapshot.search(query, &mut explanation).map(Socket::id);
-        explanation
+    /// Adds a namespace with a loopback device.
+    ///
+    /// # Errors
+    /// If the name is taken.
+    pub fn netns(&self, name: &str) -> Result<NetnsId, Conflict> {
+        self.shared.namespaces.add(name)
     }
 
-    /// The namespace that a helper's argument means when `current` is the namespace of the packet's device; `None` if
-    /// `current` knows no such id, for which the helper returns NULL.
-    pub fn resolve(&self, current: NetnsId, argument: NsidArg) -> Option<NetnsId> {
-        match argument {
-            NsidArg::Current => Some(current),
-            NsidArg::Id(nsid) => self.netns(current)?.nsids.get(&nsid).copied(),
-            NsidArg::Invalid => None,
+    pub(crate) fn netns_named(&self, name: &str) -> Option<NetnsId> {
+        self.shared.namespaces.named(name)
+    }
+
+    /// Takes a namespace away, with all its sockets; whether it was there.
+    pub fn remove_netns(&self, netns: NetnsId) -> bool {
+        let known = self.shared.namespaces.remove(netns);
+        if known {
+            self.write(|writer| writer.clear(netns));
         }
+        known
     }
 
-    /// `bpf_get_listener_sock`: of a listener the socket itself, of a request socket its listener. Not counted, and
-    /// usable after the release of `socket`.
-    pub fn listener_of<'s>(&'s self, socket: &'s Socket) -> Option<&'s Socket> {
-        match socket.info().state {
-            State::Listen => Some(socket),
-            State::NewSynRecv => self.socket(socket.listener()?),
-            _ => None,
-        }
+    /// Adds a device. One called `lo` with ifindex 1 only brings its addresses: it is there already.
+    ///
+    /// # Errors
+    /// If its name or ifindex is taken or no device's.
+    pub fn device(&self, netns: NetnsId, device: Device) -> Result<(), Conflict> {
+        self.shared.namespaces.add_device(netns, device)
     }
 
-    /// The member of a socket's reuseport group that this flow belongs to; a socket of no group answers for itself.
-    pub fn member_for<'s>(&'s self, socket: &'s Socket, flow: &Tuple) -> &'s Socket {
-        let group = self.snapshot.group_of(socket);
-        group.and_then(|group| group.pick(flow, &self.snapshot.sockets)).unwrap_or(socket)
+    /// Takes a device away. Sockets bound to it stay, and find no packet any more.
+    ///
+    /// # Errors
+    /// If it is not there, or is `lo`.
+    pub fn remove_device(&self, netns: NetnsId, ifindex: u32) -> Result<(), Conflict> {
+        self.shared.namespaces.remove_device(netns, ifindex)
     }
 
-    /// The socket of this id.
-    pub fn socket(&self, id: SocketId) -> Option<&Socket> {
-        self.snapshot.socket(id)
+    /// Lets `netns` know `target` as `nsid`.
+    ///
+    /// # Errors
+    /// If the id is taken or negative as an `s32`.
+    pub fn nsid(&self, netns: NetnsId, nsid: u32, target: NetnsId) -> Result<(), Conflict> {
+        self.shared.namespaces.add_nsid(netns, nsid, target)
     }
 
-    /// The socket with this `SO_COOKIE`.
-    pub fn with_cookie(&self, cookie: u64) -> Option<&Socket> {
-        self.socket(*self.snapshot.cookies.get(&cookie)?)
+    /// Adds a socket, the newest of all: that decides between equals. A request socket finds its listener.
+    ///
+    /// # Errors
+    /// If Linux would not have let it exist beside the others.
+    pub fn insert(&self, info: SocketInfo) -> Result<SocketId, Conflict> {
+        self.write(|writer| writer.insert(&info))
     }
 
-    /// All sockets, in the order of insertion.
-    pub fn sockets(&self) -> &[Socket] {
-        &self.snapshot.sockets
+    /// Takes a socket away, and with a listener its request sockets; whether it was there. Whoever holds it, or has found it in a read section that is
+    /// still open, sees it as it was; [`Reader::socket`] knows it as long as somebody holds it.
+    pub fn remove(&self, id: SocketId) -> bool {
+        self.write(|writer| writer.remove(id))
     }
 
-    /// The namespace of this id.
-    pub fn netns(&self, id: NetnsId) -> Option<&Namespace> {
-        self.snapshot.namespaces.get(id.index())
+    /// Changes what a socket is; a cookie of 0 leaves it as it is. The socket keeps its id if it is found as before and is the same kind of
+    /// socket: one whose state moves on, mark, owner, `tcp_info`. Otherwise it is another socket, with another id, which is found before
+    /// the old one is gone: a socket that begins to listen, to connect, or to wait out its time.
+    ///
+    /// # Errors
+    /// As [`SocketTable::insert`], and if the socket is not in the table.
+    pub fn update(&self, id: SocketId, info: SocketInfo) -> Result<SocketId, Conflict> {
+        self.write(|writer| writer.update(id, &info))
     }
 
-    /// The namespace called `name`.
-    pub fn netns_named(&self, name: &str) -> Option<NetnsId> {
-        self.netns_ids().find(|(_, n)| n.name == name).map(|(id, _)| id)
+    /// Readies the memory of removed sockets for others, as far as nobody holds or might still read them. Insertion does so
+    /// now and then, too.
+    pub fn collect(&self) -> Usage {
+        self.write(|writer| {
+            writer.collect();
+            writer.usage()
+        })
     }
 
-    /// The first namespace, where programs run unless told otherwise.
-    pub fn default_netns(&self) -> Option<NetnsId> {
-        self.netns_ids().next().map(|(id, _)| id)
-    }
-
-    /// All namespaces with their id, in the order of insertion.
-    pub fn netns_ids(&self) -> impl Iterator<Item = (NetnsId, &Namespace)> {
-        (0u32..).map(NetnsId).zip(&self.snapshot.namespaces)
-    }
-
-    /// The reuseport group of this id.
-    pub fn group(&self, id: GroupId) -> Option<&Group> {
-        self.snapshot.groups.get(id.0 as usize)
-    }
-
-    /// The sockets to which programs still hold references, with how many. Empty after balanced runs.
-    pub fn unbalanced(&self) -> impl Iterator<Item = (&Socket, u64)> {
-        self.sockets().iter().map(|s| (s, s.references())).filter(|(_, held)| *held != 0)
+    /// The writer, for one thing after the other.
+    pub(crate) fn write<T>(&self, then: impl FnOnce(&mut Writer<'_>) -> T) -> T {
+        let mut books = self.shared.books.lock().unwrap_or_else(PoisonError::into_inner);
+        then(&mut Writer { shared: &self.shared, books: &mut books, section: Section::open() })
     }
 }

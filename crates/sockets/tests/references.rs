@@ -32,8 +32,7 @@ fn connected_sockets_are_counted_and_listeners_are_not() {
     let (flow, listener) = (find(&reader, 4000), find(&reader, 1));
     assert!(matches!((flow, listener), (Found::Counted(_), Found::Rcu(_))));
     for found in [flow, listener] {
-        found.socket().acquire();
-        found.socket().acquire();
+        assert!(found.socket().acquire() && found.socket().acquire());
     }
     let held: Vec<_> = reader.unbalanced().map(|(s, held)| (s.lifetime(), held)).collect();
     assert_eq!(held, [(Lifetime::Counted, 2)]);
@@ -83,7 +82,7 @@ fn threads_that_balance_leave_nothing() {
                 for _ in 0..50_000 {
                     let reader = table.read();
                     let found = find(&reader, 4000);
-                    found.socket().acquire();
+                    assert!(found.socket().acquire());
                     found.socket().release().expect("ours");
                 }
             });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use belay_spec::{Action, Hook};
 use belay_verifier::Verified;
 
+use crate::context::Reading;
 use crate::engine::{self, End, Monitor, State, Then};
 use crate::input::Input;
 use crate::machine::{Machine, Random};
@@ -79,6 +80,7 @@ impl Interpreter {
         let mut input = input.into();
         machine.stack.reset();
         machine.begin(true);
+        let reading = Reading::of(&input, self.code.sight);
         self.code.layout.enter(machine, &mut input, self.code.sight);
         let mut state = State::new(&self.code, machine.stack.top());
         let context = machine.context.addr();
@@ -88,6 +90,7 @@ impl Interpreter {
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
+            reading,
             layout: &self.code.layout,
             context,
             input,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use belay_sockets::{LookupKind, Query, SocketId};
+use belay_sockets::{LookupKind, Query, Socket, SocketId};
 use belay_spec::{ArgKind, Helper, OwnSignatures, Ret, SignatureError, SockKind};
 
 use crate::helpers::sockets;
@@ -116,7 +116,7 @@ impl OwnHelper {
         let answer = (self.function)(&mut Call { world, signature: self.signature, args });
         for (arg, value) in self.signature.args.iter().zip(args) {
             if arg.releases && value != 0 {
-                sockets::release(&world.machine.sockets, value);
+                sockets::release(world, value);
             }
         }
         match (self.signature.ret, answer) {
@@ -198,7 +198,7 @@ impl Call<'_, '_> {
     pub fn socket(&self, index: usize) -> Option<SocketId> {
         match self.kind(index)? {
             ArgKind::SockCommon | ArgKind::Socket => {
-                sockets::at(&self.world.machine.sockets, self.args[index])
+                sockets::at(&self.world.sockets(), self.args[index]).map(Socket::id)
             }
             _ => None,
         }

@@ -1,10 +1,10 @@
 //! What the engine and the helpers reach during one run.
 
 use belay_isa::Size;
-use belay_sockets::{NetnsId, SocketId, Tuple};
+use belay_sockets::{NetnsId, Reader, SocketId, Tuple};
 use belay_spec::Resource;
 
-use crate::context::{Layout, Sockets, get32, put32};
+use crate::context::{Layout, Reading, Sockets, get32, put32};
 use crate::errno::Errno;
 use crate::helpers::{lock, sockets};
 use crate::input::Input;
@@ -22,6 +22,7 @@ pub(crate) struct World<'r> {
     pub(crate) mem: Memory,
     pub(crate) maps: &'r Maps,
     pub(crate) machine: &'r mut Machine,
+    pub(crate) reading: Reading,
     pub(crate) layout: &'r Layout,
     /// The address of the context.
     pub(crate) context: u64,
@@ -116,6 +117,12 @@ impl<'r> World<'r> {
         Some((self.maps.by_handle(handle)?, Side::Program(self.machine.cpu as usize)))
     }
 
+    /// The sockets of the table, which stay what they are until the run ends.
+    #[inline]
+    pub(crate) fn sockets(&self) -> Reader<'_> {
+        self.machine.sockets.within(self.reading.section())
+    }
+
     /// `bpf_tail_call`: the program to go on in; none where the helper fails.
     pub(crate) fn tail_call(&mut self, map: u64, index: u32) -> Option<&'r Code> {
         if self.tail_calls >= MAX_TAIL_CALLS {
@@ -131,13 +138,13 @@ impl<'r> World<'r> {
 
     /// Whether a view of a socket, `bpf_sock` or `bpf_tcp_sock`, begins at an address: of the table, or of the model.
     pub(crate) fn is_socket(&self, addr: u64) -> bool {
-        sockets::is_model(self, addr) || sockets::at(&self.machine.sockets, addr).is_some()
+        sockets::is_model(self, addr) || sockets::at(&self.sockets(), addr).is_some()
     }
 
     /// Gives back a resource that a program kept.
     pub(crate) fn give_back(&mut self, resource: Resource, addr: u64) {
         match resource {
-            Resource::Socket => sockets::release(&self.machine.sockets, addr),
+            Resource::Socket => sockets::release(self, addr),
             Resource::RingbufRecord | Resource::RingbufDynptr => {
                 if let Some(ring) = self.maps.ring_of(addr) {
                     ring.commit(addr, true);

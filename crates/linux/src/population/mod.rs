@@ -83,16 +83,16 @@ impl Population {
             table.netns(netns).ok_or_else(|| PopulationError { message: "no such namespace".into() })?;
         let namespace = NetNs::with_loopback()?;
         let outside = NetNs::new()?;
-        devices(&namespace, &outside, described)?;
+        devices(&namespace, &outside, &described)?;
 
-        let mut infos: Vec<&SocketInfo> =
-            table.sockets().iter().map(|s| s.info()).filter(|info| info.netns == netns).collect();
+        let mut infos: Vec<SocketInfo> =
+            table.sockets().map(|s| s.info()).filter(|info| info.netns == netns).collect();
         // A listener cannot be bound where a connection is; among themselves, the order of the table counts.
         infos.sort_by_key(|info| info.state.is_connected());
         let made = namespace.run(|| {
             infos
                 .iter()
-                .filter_map(|info| socket(info, described).map_err(|e| failed(info, &e)).transpose())
+                .filter_map(|info| socket(info, &described).map_err(|e| failed(info, &e)).transpose())
                 .collect()
         });
         let sockets: Result<Vec<Socket>, _> =

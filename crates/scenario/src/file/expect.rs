@@ -156,7 +156,7 @@ fn socket(sockets: &SocketTable, item: &Item<'_>) -> Result<Wanted, Mistake> {
     }
     let reader = sockets.read();
     let described: Vec<(SocketId, String)> =
-        reader.sockets().iter().map(|socket| (socket.id(), describe::socket(sockets, socket.id()))).collect();
+        reader.sockets().map(|socket| (socket.id(), describe::socket(sockets, socket.id()))).collect();
     let fits = |described: &str| {
         text.split_whitespace().all(|word| described.split_whitespace().any(|known| known == word))
     };

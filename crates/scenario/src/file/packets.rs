@@ -186,7 +186,7 @@ fn device(subject: &Subject<'_>, item: &Item<'_>) -> Result<u32, Mistake> {
     let name = item.string()?;
     let reader = subject.sockets.read();
     let netns = reader.default_netns().and_then(|id| reader.netns(id));
-    let of_sockets = netns.map(|netns| netns.devices()).unwrap_or_default();
+    let of_sockets = netns.as_ref().map(|netns| netns.devices()).unwrap_or_default();
     let of_routes = subject.routes.map(|routes| routes.devices.as_slice()).unwrap_or_default();
     let devices: Vec<(&str, u32)> = of_sockets
         .iter()

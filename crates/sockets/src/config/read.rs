@@ -12,9 +12,11 @@ use super::DEFAULT_NETNS;
 use super::error::{ConfigError, Mistake};
 use super::schema::{self, File};
 use crate::address::Protocol;
-use crate::builder::{Builder, Conflict};
+use crate::builder::Builder;
+use crate::conflict::Conflict;
+use crate::info::SocketInfo;
 use crate::namespace::{Device, NetnsId};
-use crate::socket::{SocketId, SocketInfo};
+use crate::socket::SocketId;
 use crate::state::State;
 use crate::table::SocketTable;
 use crate::view::TcpInfo;
@@ -48,7 +50,8 @@ fn malformed(error: &toml::de::Error, unless_known: Range<usize>) -> Mistake {
 }
 
 fn build(file: File) -> Result<SocketTable, Mistake> {
-    let mut build = Build { builder: SocketTable::builder(), places: Vec::new() };
+    let mut build =
+        Build { builder: Builder::with_capacity(file.tcp.len() + file.udp.len()), places: Vec::new() };
     build.namespaces(&file.netns)?;
     for socket in &file.tcp {
         build.socket(Protocol::Tcp, socket)?;
@@ -104,7 +107,8 @@ impl Build {
 
     fn named(&self, name: &Spanned<String>) -> Result<NetnsId, Mistake> {
         self.builder.netns_named(name.get_ref()).ok_or_else(|| {
-            let names = listed(self.builder.namespaces().iter().map(|n| n.name()));
+            let namespaces = self.builder.namespaces();
+            let names = listed(namespaces.iter().map(|n| n.name()));
             Mistake::new(
                 name.span(),
                 format!("no namespace `{}`: declare it under `[[netns]]` ({names})", name.get_ref()),
@@ -155,7 +159,7 @@ impl Build {
     }
 
     fn device(&self, netns: NetnsId, name: Option<&Spanned<String>>) -> Result<u32, Mistake> {
-        let (Some(name), Some(netns)) = (name, self.builder.namespaces().get(netns.index())) else {
+        let (Some(name), Some(netns)) = (name, self.builder.namespace(netns)) else {
             return Ok(0);
         };
         netns.device(name.get_ref()).map(|d| d.ifindex).ok_or_else(|| {

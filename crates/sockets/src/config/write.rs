@@ -5,22 +5,23 @@ use std::fmt::{Display, Write};
 use toml::Value;
 
 use crate::address::Protocol;
+use crate::info::is_v6only_address;
 use crate::namespace::{Namespace, NetnsId};
-use crate::socket::{Socket, is_v6only_address};
-use crate::table::Reader;
+use crate::reader::Reader;
+use crate::socket::Socket;
 use crate::view::TcpInfo;
 
 /// The TOML form of a table.
 pub(crate) fn write(table: &Reader<'_>) -> String {
     let mut out = String::new();
     for (_, netns) in table.netns_ids() {
-        namespace(&mut out, table, netns);
+        namespace(&mut out, table, &netns);
     }
     // Reading restores the order within a protocol, which is all that lookups see of it.
-    for protocol in [Protocol::Tcp, Protocol::Udp] {
-        for found in table.sockets().iter().filter(|s| s.info().protocol == protocol) {
-            socket(&mut out, table, found);
-        }
+    let mut sockets: Vec<&Socket> = table.sockets().collect();
+    sockets.sort_by_key(|socket| (socket.protocol(), socket.serial()));
+    for found in sockets {
+        socket(&mut out, table, found);
     }
     out
 }
@@ -48,7 +49,7 @@ fn namespace(out: &mut String, table: &Reader<'_>, netns: &Namespace) {
     let nsids: Vec<_> = netns
         .nsids()
         .iter()
-        .map(|(nsid, target)| format!("\"{nsid}\" = {}", text(name_of(table, *target))))
+        .map(|(nsid, target)| format!("\"{nsid}\" = {}", text(&name_of(table, *target))))
         .collect();
     if !nsids.is_empty() {
         line(out, "nsids", format_args!("{{ {} }}", nsids.join(", ")));
@@ -59,7 +60,7 @@ fn socket(out: &mut String, table: &Reader<'_>, socket: &Socket) {
     let info = socket.info();
     section(out, if info.protocol == Protocol::Tcp { "tcp" } else { "udp" });
     if Some(info.netns) != table.default_netns() {
-        line(out, "netns", text(name_of(table, info.netns)));
+        line(out, "netns", text(&name_of(table, info.netns)));
     }
     if info.protocol == Protocol::Tcp {
         line(out, "state", text(info.state.name()));
@@ -68,7 +69,9 @@ fn socket(out: &mut String, table: &Reader<'_>, socket: &Socket) {
     if let Some(remote) = info.remote {
         line(out, "remote", text(&remote.to_string()));
     }
-    if let Some(device) = table.netns(info.netns).and_then(|n| n.device_at(info.device)) {
+    if let Some(netns) = table.netns(info.netns).filter(|_| info.device != 0)
+        && let Some(device) = netns.device_at(info.device)
+    {
         line(out, "device", text(&device.name));
     }
     if info.v6only != is_v6only_address(info.local.addr) {
@@ -103,8 +106,8 @@ fn tcp_info(out: &mut String, info: &TcpInfo) {
     }
 }
 
-fn name_of<'t>(table: &'t Reader<'_>, netns: NetnsId) -> &'t str {
-    table.netns(netns).map_or("", Namespace::name)
+fn name_of(table: &Reader<'_>, netns: NetnsId) -> String {
+    table.netns(netns).map_or_else(String::new, |netns| netns.name().into())
 }
 
 fn section(out: &mut String, name: &str) {

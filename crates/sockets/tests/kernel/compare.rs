@@ -40,7 +40,7 @@ fn check(table: &SocketTable, answer: &Answer, ours: &Socket) -> Option<String> 
     let reader = table.read();
     // The member of a group is the hash's choice: any of the group is right, and then its fields must be.
     let theirs = match answer.full.then(|| answer.word(MARK)) {
-        Some(mark) => reader.sockets().iter().find(|s| s.info().mark == mark),
+        Some(mark) => reader.sockets().find(|s| s.info().mark == mark),
         None => Some(ours),
     };
     let same_group = |s: &Socket| s.group().is_some() && s.group() == ours.group();
@@ -76,7 +76,7 @@ fn is_history(socket: &Socket, offset: usize, kernel: u32) -> bool {
 
 /// The words that differ.
 fn fields(kernel: &[u8; SOCK_VIEW_SIZE], socket: &Socket) -> Option<String> {
-    let ours = socket.view();
+    let ours = &socket.view();
     let wrong: Vec<_> = (0..SOCK_VIEW_SIZE)
         .step_by(4)
         .filter(|offset| {

@@ -19,7 +19,7 @@ use belay_isa::{Pc, Reg};
 use belay_object::Program;
 use belay_spec::{Action, Hook, Release};
 
-use crate::context::Layout;
+use crate::context::{Layout, Reading};
 use crate::engine::{self, End, State};
 use crate::input::Input;
 use crate::interpreter::install;
@@ -158,9 +158,10 @@ impl Checked {
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Report {
         let mut input = input.into();
         machine.begin(true);
+        let reading = Reading::of(&input, self.code.sight);
         self.code.layout.enter(machine, &mut input, self.code.sight);
         let context = machine.context.addr();
-        self.execute(machine, input, context, 0)
+        self.execute(machine, reading, input, [context, 0])
     }
 
     /// Runs it on memory, which it may change: for a program made with [`Checked::raw`].
@@ -168,12 +169,15 @@ impl Checked {
         let block = Block::zeroed(memory.len());
         let _ = block.write(0, memory);
         machine.begin(true);
-        let report = self.execute(machine, Input::Nothing, block.addr(), memory.len() as u64);
+        let report =
+            self.execute(machine, Reading::default(), Input::Nothing, [block.addr(), memory.len() as u64]);
         let _ = block.read(0, memory);
         report
     }
 
-    fn execute(&self, machine: &mut Machine, input: Input<'_>, context: u64, raw_len: u64) -> Report {
+    /// Runs it with its first two registers.
+    fn execute(&self, machine: &mut Machine, reading: Reading, input: Input<'_>, r: [u64; 2]) -> Report {
+        let [context, raw_len] = r;
         machine.stack.reset();
         let mut guard = Guard::new(self.strictness);
         let mem = Memory::under(&guard);
@@ -183,6 +187,7 @@ impl Checked {
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
+            reading,
             layout: &self.code.layout,
             context,
             verified: self.code.verified,

@@ -12,7 +12,7 @@ use belay_isa::{Insn, Reg, Slot};
 use belay_object::{Attach, Program};
 
 use crate::checked::{Checked, Report};
-use crate::context::Layout;
+use crate::context::{Layout, Reading};
 use crate::engine::{self, End, State};
 use crate::input::Input;
 use crate::interpreter::Unwatched;
@@ -47,6 +47,7 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8], compiled: bool) 
         mem: Memory::repeating(report),
         maps: &maps,
         machine: &mut machine,
+        reading: Reading::default(),
         layout: &Layout::RAW,
         context: block.addr(),
         input: Input::Nothing,

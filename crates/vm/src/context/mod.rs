@@ -28,7 +28,7 @@ use crate::input::Input;
 use crate::machine::Machine;
 use crate::memory::Block;
 pub(crate) use sight::Sight;
-pub(crate) use sockets::{MODEL_SIZE, Sockets};
+pub(crate) use sockets::{MODEL_SIZE, Reading, Sockets};
 
 /// Room for any context.
 pub(crate) const CONTEXT_SIZE: usize = 512;

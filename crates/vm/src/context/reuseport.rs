@@ -22,8 +22,8 @@ impl Seen for Reuseport {
         put_bytes(block, fields.eth_protocol, &[high, low]);
         if let Some(id) = self.sk {
             sockets.with(id, |socket| {
-                put32(block, fields.ip_protocol, socket.info().protocol.number().into());
-                put32(block, fields.bind_inany, socket.info().local.addr.is_unspecified().into());
+                put32(block, fields.ip_protocol, socket.protocol().number().into());
+                put32(block, fields.bind_inany, socket.local().addr.is_unspecified().into());
             });
         }
         put32(block, fields.hash, self.hash);

@@ -60,7 +60,8 @@ pub(super) fn fill(block: &Block, packet: &Packet, sockets: Sockets<'_>) {
 /// Writes the addresses of the packet's socket.
 fn put_socket(block: &Block, socket: &Socket) {
     let fields = Fields::get();
-    let bytes = |off: usize, len: usize| socket.view().get(off..off + len).unwrap_or_default();
+    let view = socket.view();
+    let bytes = |off: usize, len: usize| view.get(off..off + len).unwrap_or_default();
     put_bytes(block, fields.family, bytes(view::FAMILY, 4));
     put_bytes(block, fields.local_ip4, bytes(view::SRC_IP4, 4));
     put_bytes(block, fields.local_ip6, bytes(view::SRC_IP6, 16));

@@ -1,15 +1,45 @@
 //! The sockets that contexts point to: those of the machine's table, and the model of one that is in none.
 
-use belay_sockets::{Socket, SocketId, SocketTable};
+use std::cell::OnceCell;
 
-use super::sock;
+use belay_sockets::{Section, Socket, SocketId, SocketTable};
+
+use super::{Sight, sock};
 use crate::helpers::sockets::address;
-use crate::input::Sock;
+use crate::input::{Input, Sock};
 use crate::machine::Machine;
 use crate::memory::Block;
 
 /// Bytes of a model: its views, laid out as those of a table's socket.
 pub(crate) const MODEL_SIZE: usize = Socket::TCP_VIEW_OFFSET + belay_sockets::TCP_VIEW_SIZE;
+
+/// The read section of a run: whatever socket a program has met stays what it is until the run ends. It is opened when the
+/// first one is met, since most programs meet none.
+#[derive(Debug, Default)]
+pub(crate) struct Reading(OnceCell<Section>);
+
+impl Reading {
+    /// For a run on this input: open if the program may see sockets there.
+    #[inline]
+    pub(crate) fn of(input: &Input<'_>, sight: Sight) -> Reading {
+        let reading = Reading::default();
+        let names_sockets = match input {
+            Input::Packet(packet) => sight == Sight::All && packet.metadata.socket.is_some(),
+            Input::Reuseport(_) | Input::SkLookup(_) => true,
+            _ => false,
+        };
+        if names_sockets {
+            reading.section();
+        }
+        reading
+    }
+
+    /// The section, which is open from now on.
+    #[inline]
+    pub(crate) fn section(&self) -> &Section {
+        self.0.get_or_init(Section::open)
+    }
+}
 
 /// The sockets of one run.
 #[derive(Clone, Copy)]

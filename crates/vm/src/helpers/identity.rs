@@ -17,7 +17,7 @@ const ROOT: u64 = 1;
 /// Hands the socket of the table that a packet belongs to on.
 fn with_owner<T>(world: &World<'_>, then: impl FnOnce(&Socket) -> T) -> Option<T> {
     let id = world.input.packet()?.metadata.socket?;
-    world.machine.sockets.read().socket(id).map(then)
+    world.sockets().socket(id).map(then)
 }
 
 /// `bpf_get_socket_cookie(ctx)`, or of a socket where the hook's programs hand one over
@@ -26,16 +26,14 @@ pub(super) fn cookie(world: &mut World<'_>, [first, ..]: [u64; 5]) -> u64 {
         return sock.cookie;
     }
     if let Input::Reuseport(_) = world.input {
-        let id = sockets::at(&world.machine.sockets, first);
-        let reader = world.machine.sockets.read();
-        return id.and_then(|id| reader.socket(id)).map_or(0, |socket| socket.info().cookie);
+        return sockets::at(&world.sockets(), first).map_or(0, Socket::cookie);
     }
-    with_owner(world, |socket| socket.info().cookie).unwrap_or(0)
+    with_owner(world, Socket::cookie).unwrap_or(0)
 }
 
 /// `bpf_get_socket_uid(ctx)`
 pub(super) fn uid(world: &mut World<'_>, _: [u64; 5]) -> u64 {
-    let uid = with_owner(world, |socket| socket.is_full().then_some(socket.info().uid)).flatten();
+    let uid = with_owner(world, |socket| socket.is_full().then(|| socket.uid())).flatten();
     uid.unwrap_or(OVERFLOW_UID).into()
 }
 
@@ -45,7 +43,7 @@ pub(super) fn netns_cookie(world: &mut World<'_>, [context, ..]: [u64; 5]) -> u6
     if context == 0 {
         return FIRST;
     }
-    let owner = with_owner(world, |socket| socket.info().netns);
+    let owner = with_owner(world, Socket::netns);
     owner.or(world.machine.netns).map_or(FIRST, |netns| netns.index() as u64 + FIRST)
 }
 
@@ -76,8 +74,7 @@ pub(super) fn packet_ancestor(world: &mut World<'_>, [_, level, ..]: [u64; 5]) -
 
 /// Whether a full socket stands at an address.
 fn is_full(world: &World<'_>, sk: u64) -> bool {
-    let reader = world.machine.sockets.read();
-    sockets::at(&world.machine.sockets, sk).and_then(|id| reader.socket(id)).is_some_and(Socket::is_full)
+    sockets::at(&world.sockets(), sk).is_some_and(Socket::is_full)
 }
 
 /// `bpf_sk_cgroup_id(sk)`

@@ -2,9 +2,10 @@
 //!
 //! A program's pointer to a socket is the address of the table's [`Socket`], whose first bytes are `struct bpf_sock`;
 //! `struct bpf_tcp_sock` lies behind them in the same object. So every pointer leads back to its socket by arithmetic on
-//! the table's slice alone.
+//! the few slices of the table's memory. Whoever has such a pointer got it in this run, whose read section keeps what it
+//! points to; and if the socket is counted, holds it.
 
-use belay_sockets::{Family, LookupKind, Protocol, Query, Socket, SocketId, SocketTable, State, Tuple};
+use belay_sockets::{Family, LookupKind, Protocol, Query, Reader, Socket, SocketId, State, Tuple};
 
 use crate::context::{Form, sk_lookup};
 use crate::errno::{Errno, r0};
@@ -17,14 +18,15 @@ pub(crate) fn address(socket: &Socket) -> u64 {
 }
 
 /// The socket that an address lies in, at one of its views.
-pub(crate) fn at(table: &SocketTable, addr: u64) -> Option<SocketId> {
-    let reader = table.read();
-    let sockets = reader.sockets();
-    let first = sockets.first()?;
-    let off = usize::try_from(addr.checked_sub(address(first))?).ok()?;
-    let within = off % size_of::<Socket>();
-    let socket = sockets.get(off / size_of::<Socket>())?;
-    (within == Socket::VIEW_OFFSET || within == Socket::TCP_VIEW_OFFSET).then(|| socket.id())
+#[inline]
+pub(crate) fn at<'r>(reader: &'r Reader<'_>, addr: u64) -> Option<&'r Socket> {
+    let addr = addr as usize;
+    reader.memory().find_map(|sockets| {
+        let off = addr.checked_sub(sockets.as_ptr().addr())?;
+        let socket = sockets.get(off / size_of::<Socket>())?;
+        let within = off % size_of::<Socket>();
+        (within == Socket::VIEW_OFFSET || within == Socket::TCP_VIEW_OFFSET).then_some(socket)
+    })
 }
 
 /// Whether an address is that of the socket that the program runs for and that is in no table; at one of its views.
@@ -41,15 +43,12 @@ fn model<'w>(world: &'w World<'_>, addr: u64) -> Option<(&'w Sock, u64)> {
 
 /// Hands the socket at an address to a function.
 fn with<T>(world: &World<'_>, addr: u64, then: impl FnOnce(&Socket) -> T) -> Option<T> {
-    let id = at(&world.machine.sockets, addr)?;
-    world.machine.sockets.read().socket(id).map(then)
+    at(&world.sockets(), addr).map(then)
 }
 
 /// Gives a reference back.
-pub(crate) fn release(table: &SocketTable, addr: u64) {
-    if let Some(id) = at(table, addr)
-        && let Some(socket) = table.read().socket(id)
-    {
+pub(crate) fn release(world: &World<'_>, addr: u64) {
+    if let Some(socket) = at(&world.sockets(), addr) {
         // An error says that nothing was held: only an unverified program gets here, and the guard has reported it.
         let _ = socket.release();
     }
@@ -73,14 +72,16 @@ pub(super) fn skc_lookup_tcp(world: &mut World<'_>, args: [u64; 5]) -> u64 {
 fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKind, args: [u64; 5]) -> u64 {
     let [_, tuple, size, netns, flags] = args;
     let tuple = read_tuple(world, tuple, size as u32);
-    let reader = world.machine.sockets.read();
     let argument = match world.layout.form {
         Form::Xdp => belay_sockets::NsidArg::xdp(netns),
         _ => belay_sockets::NsidArg::wide(netns),
     };
-    let current = world.machine.netns.or_else(|| reader.default_netns());
-    let netns = current.and_then(|current| reader.resolve(current, argument));
     let ifindex = world.input.ifindex();
+    let netns = {
+        let reader = world.sockets();
+        let current = world.machine.netns.or_else(|| reader.default_netns());
+        current.and_then(|current| reader.resolve(current, argument))
+    };
     let query = match (tuple, netns) {
         (Some(tuple), Some(netns)) if flags == 0 => Some(Query { netns, protocol, tuple, ifindex, kind }),
         _ => None,
@@ -94,7 +95,7 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
 
 /// Looks a socket up and takes a reference: its address, 0 if there is none.
 pub(crate) fn acquire(world: &World<'_>, query: Option<&Query>) -> (u64, Option<SocketId>) {
-    let reader = world.machine.sockets.read();
+    let reader = world.sockets();
     let found = query.and_then(|query| reader.acquire(query)).map(|found| found.socket());
     (found.map_or(0, address), found.map(Socket::id))
 }
@@ -110,7 +111,7 @@ fn read_tuple(world: &World<'_>, addr: u64, size: u32) -> Option<Tuple> {
 
 /// `bpf_sk_release(sk)`
 pub(super) fn sk_release(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
-    release(&world.machine.sockets, sk);
+    release(world, sk);
     0
 }
 
@@ -150,9 +151,8 @@ pub(super) fn listener(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
     if let Some((sock, addr)) = model(world, sk) {
         return if sock.state == State::Listen { addr } else { 0 };
     }
-    let Some(id) = at(&world.machine.sockets, sk) else { return 0 };
-    let reader = world.machine.sockets.read();
-    reader.socket(id).and_then(|socket| reader.listener_of(socket)).map_or(0, address)
+    let reader = world.sockets();
+    at(&reader, sk).and_then(|socket| reader.listener_of(socket)).map_or(0, address)
 }
 
 /// `bpf_sk_assign(ctx, sk, flags)`: recorded
@@ -163,7 +163,8 @@ pub(super) fn assign(world: &mut World<'_>, [_, sk, flags, ..]: [u64; 5]) -> u64
     if flags != 0 {
         return Errno::EINVAL.r0();
     }
-    world.machine.trace.assigned = at(&world.machine.sockets, sk);
+    let assigned = at(&world.sockets(), sk).map(Socket::id);
+    world.machine.trace.assigned = assigned;
     0
 }
 
@@ -176,9 +177,9 @@ fn select(world: &mut World<'_>, sk: u64, flags: u64) -> Result<(), Errno> {
         return Err(Errno::EINVAL);
     }
     let Input::SkLookup(lookup) = &mut world.input else { return Err(Errno::EINVAL) };
-    let table = &world.machine.sockets;
-    let id = if sk == 0 { None } else { Some(at(table, sk).ok_or(Errno::ESOCKTNOSUPPORT)?) };
-    if let Some(socket) = id.and_then(|id| table.read().socket(id).map(Socket::info).cloned()) {
+    let reader = world.machine.sockets.within(world.reading.section());
+    let chosen = if sk == 0 { None } else { Some(at(&reader, sk).ok_or(Errno::ESOCKTNOSUPPORT)?) };
+    if let Some(socket) = chosen.map(Socket::info) {
         let waits = match socket.protocol {
             Protocol::Tcp => socket.state == State::Listen,
             Protocol::Udp => socket.state == State::Close,
@@ -197,7 +198,7 @@ fn select(world: &mut World<'_>, sk: u64, flags: u64) -> Result<(), Errno> {
     if sk_lookup::selected(&world.machine.context) != 0 && flags & REPLACE == 0 {
         return Err(Errno::EEXIST);
     }
-    (lookup.selected, lookup.no_reuseport) = (id, flags & NO_REUSEPORT != 0);
+    (lookup.selected, lookup.no_reuseport) = (chosen.map(Socket::id), flags & NO_REUSEPORT != 0);
     sk_lookup::select(&world.machine.context, sk);
     Ok(())
 }

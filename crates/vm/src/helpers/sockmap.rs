@@ -18,28 +18,24 @@ const INGRESS: u64 = 1;
 
 /// Hands the socket in an entry to a function, if the table has it and such a map may hold it.
 fn with<T>(world: &World<'_>, map: &Map, entry: Place<'_>, then: impl FnOnce(&Socket) -> T) -> Option<T> {
-    let reader = world.machine.sockets.read();
+    let reader = world.sockets();
     let socket = reader.with_cookie(entry.read_u64())?;
     admits(map.def().kind, socket).is_ok().then(|| then(socket))
 }
 
 /// What `bpf_map_lookup_elem` gives for an entry: the socket, acquired; or 0.
 pub(super) fn lookup(world: &World<'_>, map: &Map, entry: Place<'_>) -> u64 {
-    let acquired = with(world, map, entry, |socket| {
-        socket.acquire();
-        sockets::address(socket)
-    });
-    acquired.unwrap_or(0)
+    let acquired = with(world, map, entry, |socket| socket.acquire().then(|| sockets::address(socket)));
+    acquired.flatten().unwrap_or(0)
 }
 
 /// `bpf_map_update_elem` with a socket for its value.
 pub(super) fn update(world: &World<'_>, map: &Map, key: u64, socket: u64, flags: u64) -> Result<(), Errno> {
-    let id = sockets::at(&world.machine.sockets, socket).ok_or(Errno::EINVAL)?;
-    let reader = world.machine.sockets.read();
-    let socket = reader.socket(id).ok_or(Errno::EINVAL)?;
+    let reader = world.sockets();
+    let socket = sockets::at(&reader, socket).ok_or(Errno::EINVAL)?;
     admits(map.def().kind, socket)?;
     let (_, side) = world.map(map.handle()).ok_or(Errno::EINVAL)?;
-    let cookie = socket.info().cookie.to_le_bytes();
+    let cookie = socket.cookie().to_le_bytes();
     with_key(world.mem, map, key, |key| map.storage().update(key, Value::Bytes(&cookie), flags, side))
 }
 
@@ -60,7 +56,7 @@ fn redirect(world: &mut World<'_>, [_, map, key, flags, _]: [u64; 5], is_index: 
     let Some((map, _)) = world.map(map) else { return DROP };
     // A message leaves through TCP only.
     let tcp = matches!(world.input, Input::SkMsg(_)) && flags & INGRESS == 0;
-    let may = |socket: &Socket| takes_redirects(socket) && (!tcp || socket.info().protocol == Protocol::Tcp);
+    let may = |socket: &Socket| takes_redirects(socket) && (!tcp || socket.protocol() == Protocol::Tcp);
     let target = entry(world, map, key, is_index)
         .and_then(|entry| with(world, map, entry, |socket| may(socket).then(|| socket.id())))
         .flatten();
@@ -110,7 +106,7 @@ fn choose(world: &World<'_>, map: u64, key: u64) -> Result<SocketId, Errno> {
     let Input::Reuseport(input) = &world.input else { return Err(Errno::EINVAL) };
     let (map, _) = world.map(map).ok_or(Errno::EINVAL)?;
     let entry = entry(world, map, key, false).ok_or(Errno::ENOENT)?;
-    let reader = world.machine.sockets.read();
+    let reader = world.sockets();
     let reached = input.sk.and_then(|id| reader.socket(id));
     let found = with(world, map, entry, |socket| (socket.id(), socket.group(), Kind::of(socket)));
     let (id, group, kind) = found.ok_or(Errno::ENOENT)?;
@@ -132,6 +128,6 @@ struct Kind {
 
 impl Kind {
     fn of(socket: &Socket) -> Kind {
-        Kind { protocol: socket.info().protocol, family: socket.info().family() }
+        Kind { protocol: socket.protocol(), family: socket.family() }
     }
 }

@@ -16,10 +16,9 @@ fn owner(world: &World<'_>, socket: u64) -> Option<[u8; 8]> {
     if sockets::is_model(world, socket) || (socket == world.context && world.layout.form == Form::Sock) {
         return world.input.sock().map(|sock| sock.cookie.to_le_bytes());
     }
-    let id = sockets::at(&world.machine.sockets, socket)?;
-    let reader = world.machine.sockets.read();
-    let socket = reader.socket(id).filter(|socket| socket.is_full())?;
-    Some(socket.info().cookie.to_le_bytes())
+    let reader = world.sockets();
+    let socket = sockets::at(&reader, socket).filter(|socket| socket.is_full())?;
+    Some(socket.cookie().to_le_bytes())
 }
 
 /// `bpf_sk_storage_get(map, sk, value, flags)`: the value, if any, is what a new storage starts with

@@ -207,12 +207,11 @@ struct Takes {
 
 /// The listener at an address, and what it takes.
 fn listener(world: &World<'_>, sk: u64) -> Option<(SocketId, Takes)> {
-    let id = sockets::at(&world.machine.sockets, sk)?;
-    let reader = world.machine.sockets.read();
-    let info = reader.socket(id)?.info();
-    let listens = info.state == State::Listen && info.protocol == Protocol::Tcp;
-    let v6 = info.family() == Family::V6;
-    listens.then_some((id, Takes { v4: !(v6 && info.v6only), v6 }))
+    let reader = world.sockets();
+    let socket = sockets::at(&reader, sk)?;
+    let listens = socket.state() == State::Listen && socket.protocol() == Protocol::Tcp;
+    let v6 = socket.family() == Family::V6;
+    listens.then(|| (socket.id(), Takes { v4: !(v6 && socket.v6only()), v6 }))
 }
 
 /// Whether the IP header's version is IPv6; the error where it does not fit its length or the socket's family.

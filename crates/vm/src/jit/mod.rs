@@ -30,6 +30,7 @@ use std::sync::Arc;
 use belay_spec::{Action, Hook};
 use belay_verifier::Verified;
 
+use crate::context::Reading;
 use crate::input::Input;
 use crate::interpreter::install;
 use crate::machine::{Machine, Random};
@@ -127,6 +128,7 @@ impl Compiled {
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Outcome {
         let (code, mut input) = (&*self.code, input.into());
         machine.begin(code.calls_helpers);
+        let reading = Reading::of(&input, code.sight);
         code.layout.enter(machine, &mut input, code.sight);
         let context = machine.context.addr();
         let mut world = World {
@@ -134,6 +136,7 @@ impl Compiled {
             maps: &self.maps,
             random: Random(machine.seed),
             machine,
+            reading,
             layout: &code.layout,
             context,
             verified: true,

@@ -159,7 +159,7 @@ impl Map {
         }
         self.may_write()?;
         sockets::admits(self.def.kind, socket).map_err(|errno| self.failed(errno))?;
-        self.set(key, &socket.info().cookie.to_le_bytes(), flags)
+        self.set(key, &socket.cookie().to_le_bytes(), flags)
     }
 
     /// An update by the loader: without the rules for what user space may put in.

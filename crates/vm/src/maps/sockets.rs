@@ -21,7 +21,7 @@ pub(crate) fn holds_sockets(kind: MapKind) -> bool {
 
 /// Whether such a map may hold this socket.
 pub(crate) fn admits(kind: MapKind, socket: &Socket) -> Result<(), Errno> {
-    let (protocol, state) = (socket.info().protocol, socket.info().state);
+    let (protocol, state) = (socket.protocol(), socket.state());
     if kind == MapKind::REUSEPORT_SOCKARRAY {
         let listens = protocol == Protocol::Udp || state == State::Listen;
         return if listens && socket.group().is_some() { Ok(()) } else { Err(Errno::EINVAL) };
@@ -37,9 +37,9 @@ pub(crate) fn admits(kind: MapKind, socket: &Socket) -> Result<(), Errno> {
 
 /// Whether a packet may be redirected to this socket.
 pub(crate) fn takes_redirects(socket: &Socket) -> bool {
-    match socket.info().protocol {
-        Protocol::Tcp => socket.info().state != State::Listen,
-        Protocol::Udp => socket.info().state == State::Established,
+    match socket.protocol() {
+        Protocol::Tcp => socket.state() != State::Listen,
+        Protocol::Udp => socket.state() == State::Established,
     }
 }
 

@@ -158,7 +158,7 @@ fn run(hook: &Hook, object: &belay_object::Object, sockets: &SocketTable) {
     let six = hook.name.ends_with('6');
     let sock = || if six { Sock::tcp6().connected(v6) } else { Sock::tcp4().connected(v4) };
     let frame: Vec<u8> = (0..80).collect();
-    let group = sockets.read().sockets().first().map(belay_sockets::Socket::id);
+    let group = sockets.read().sockets().next().map(belay_sockets::Socket::id);
     match hook.context.name {
         "bpf_sk_lookup" => drop(ours(object, sockets, || SkLookup::new(Protocol::Udp, v4, at("10.0.0.1:9")))),
         "sk_reuseport_md" => drop(ours(object, sockets, || Reuseport::new(&frame, group).expect("a frame"))),

@@ -56,7 +56,7 @@ impl Call {
     }
 
     fn socket(&self, index: usize) -> SocketId {
-        self.table.read().sockets()[index].id()
+        self.table.read().sockets().nth(index).expect("a socket").id()
     }
 
     /// Puts sockets into `m`, by their places in the table; what the helper returned, what was redirected, and the maps.
@@ -67,7 +67,8 @@ impl Call {
             for (key, socket) in held {
                 let reader = self.table.read();
                 let map = maps.by_name("m").expect("there");
-                map.set_socket(&key.to_le_bytes(), &reader.sockets()[*socket], 0).expect("it may be there");
+                map.set_socket(&key.to_le_bytes(), reader.sockets().nth(*socket).expect("a socket"), 0)
+                    .expect("it may be there");
             }
             let mut machine = Machine::new(self.table.clone());
             let program = &self.object.programs[0];
@@ -131,7 +132,7 @@ fn connections_enter_maps_by_their_events() {
         {
             let call =
                 Call::new("sock_ops", &format!("{map} key=4 value=8 entries=4"), helper, 1, false, flags);
-            let cookie = call.table.read().sockets()[1].info().cookie;
+            let cookie = call.table.read().sockets().nth(1).expect("a socket").cookie();
             let mut events = [(); 2].map(|()| {
                 let mut sock = Sock::tcp4();
                 sock.cookie = cookie;
@@ -160,7 +161,10 @@ fn only_a_member_of_the_group_is_selected() {
     let call = Call::new("sk_reuseport/select", map, "bpf_sk_select_reuseport", 0, false, 0);
     let maps = Arc::new(Maps::from_defs(&call.object.maps).expect("made"));
     let reader = call.table.read();
-    maps.by_name("m").expect("there").set_socket(&[0; 4], &reader.sockets()[4], 0).expect("it may be there");
+    maps.by_name("m")
+        .expect("there")
+        .set_socket(&[0; 4], reader.sockets().nth(4).expect("a socket"), 0)
+        .expect("it may be there");
     let program = Checked::new(&call.object.programs[0], maps, Release::LATEST).expect("runs");
     let mut input = Reuseport::new(&[0; 64], Some(call.socket(3))).expect("a frame");
     program.run(&mut Machine::new(call.table.clone()), &mut input);
@@ -180,7 +184,7 @@ fn user_space_puts_in_what_linux_lets_it_put_in() {
         let object = Object::parse("t.s", text.as_bytes(), &Options::default()).expect("well formed");
         let maps = Maps::from_defs(&object.maps).expect("made");
         let map = maps.by_name("m").expect("there");
-        for (socket, expected) in reader.sockets().iter().zip(expected) {
+        for (socket, expected) in reader.sockets().zip(expected) {
             let error = map.set_socket(&[0; 4], socket, 0).err().map(|error| match error {
                 belay_vm::MapError::Operation { errno, .. } => errno.0,
                 other => panic!("{other}"),
