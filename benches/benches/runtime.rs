@@ -5,6 +5,7 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use belay_bench::peers::sbpf::sbpf;
 use belay_bench::peers::{self, region};
 use belay_bench::programs::{PROGRAMS, Program, packet};
 use belay_bench::{Subject, measure};
@@ -66,6 +67,15 @@ fn row(program: &Program) -> (Vec<&'static str>, Vec<f64>) {
     let by_rbpf = unsafe { jit.execute_program_jit(region_of(region_a)) }.expect("it runs");
     assert_eq!(by_rbpf as u32, expected, "{}", program.name);
 
+    // Its programs cannot follow what a look-up returns where their addresses are checked.
+    let mut unchecked = sbpf(&raw, region(&frame), false);
+    let mut checked = (!program.map).then(|| sbpf(&raw, region(&frame), true));
+    for run in std::iter::once(&mut unchecked as &mut dyn FnMut() -> u64)
+        .chain(checked.as_mut().map(|run| run as &mut dyn FnMut() -> u64))
+    {
+        assert_eq!(run() as u32, expected, "{}", program.name);
+    }
+
     let loaded = verify_object(&object, LogLevel::Stats).ok();
     let mut subjects = vec![
         Subject::new("Belay JIT", || {
@@ -85,6 +95,14 @@ fn row(program: &Program) -> (Vec<&'static str>, Vec<f64>) {
             drop(std::hint::black_box(cranelift.execute_program_cranelift(region_of(region_b))));
         }));
     }
+    subjects.push(Subject::new("sbpf JIT, unchecked", || {
+        std::hint::black_box(unchecked());
+    }));
+    if let Some(checked) = &mut checked {
+        subjects.push(Subject::new("sbpf JIT", || {
+            std::hint::black_box(checked());
+        }));
+    }
     let kernel = loaded.as_ref().and_then(|loaded| loaded.program("bench")?.verdict.accepted());
     if let Some(kernel) = kernel {
         let frame = &frame;
@@ -95,7 +113,15 @@ fn row(program: &Program) -> (Vec<&'static str>, Vec<f64>) {
         subjects.push(Subject { name: "kernel JIT", batch: Box::new(batch) });
     }
     let times = measure(&mut subjects);
-    let columns = ["Belay JIT", "Belay interpreter", "rbpf JIT", "rbpf Cranelift", "kernel JIT"];
+    let columns = [
+        "Belay JIT",
+        "Belay interpreter",
+        "rbpf JIT",
+        "rbpf Cranelift",
+        "sbpf JIT, unchecked",
+        "sbpf JIT",
+        "kernel JIT",
+    ];
     let of = |name: &str| {
         subjects.iter().position(|subject| subject.name == name).map_or(f64::NAN, |at| times[at])
     };

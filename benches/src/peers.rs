@@ -1,5 +1,7 @@
 //! The peers, each behind one call.
 
+pub mod sbpf;
+
 use rbpf::EbpfVmRaw;
 
 /// One region for the peers: the packet's length in eight bytes, and the packet.
