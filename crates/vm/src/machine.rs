@@ -171,13 +171,16 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Stack {
     memory: Block,
+    /// The index at each depth.
+    keys: Block,
     /// Frames that an earlier run may have written to.
     dirty: usize,
 }
 
 impl Stack {
     fn new() -> Stack {
-        Stack { memory: Block::zeroed(STACK_SIZE + 8 * MAX_FRAMES), dirty: MAX_FRAMES }
+        let (memory, keys) = (Block::zeroed(STACK_SIZE), Block::zeroed(8 * MAX_FRAMES));
+        Stack { memory, keys, dirty: MAX_FRAMES }
     }
 
     /// The end of the first frame; frames go downwards.
@@ -199,14 +202,14 @@ impl Stack {
 
     /// How many bytes lie from an address on.
     pub(crate) fn extent(&self, addr: u64) -> usize {
-        self.memory.extent(addr)
+        self.memory.extent(addr).max(self.keys.extent(addr))
     }
 
     /// Stores an array index for a callback called from that depth; where it lies.
     pub(crate) fn store_key(&self, depth: usize, index: u32) -> u64 {
-        let off = STACK_SIZE + 8 * depth.min(MAX_FRAMES - 1);
-        let _ = self.memory.write(off, &index.to_le_bytes());
-        self.memory.addr() + off as u64
+        let off = 8 * depth.min(MAX_FRAMES - 1);
+        let _ = self.keys.write(off, &index.to_le_bytes());
+        self.keys.addr() + off as u64
     }
 }
 

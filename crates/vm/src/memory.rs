@@ -20,6 +20,8 @@ use belay_verifier::Verified;
 
 use crate::checked::Guard;
 
+#[cfg(guard_pages)]
+mod fence;
 #[cfg(belay_loom)]
 mod modelled;
 #[cfg(belay_loom)]
@@ -28,7 +30,10 @@ pub(crate) use modelled::Block;
 /// Zeroed memory with a stable address, aligned to 8 bytes, for as long as the block lives.
 #[cfg(not(belay_loom))]
 pub(crate) struct Block {
+    #[cfg(not(guard_pages))]
     words: Box<[AtomicU64]>,
+    #[cfg(guard_pages)]
+    words: fence::Fenced,
     len: usize,
 }
 
@@ -36,9 +41,14 @@ pub(crate) struct Block {
 impl Block {
     /// A block of `len` bytes, all zero. Untouched pages of a large one cost no memory.
     pub(crate) fn zeroed(len: usize) -> Block {
+        #[cfg(guard_pages)]
+        let words = fence::Fenced::new(len.div_ceil(8));
+        #[cfg(not(guard_pages))]
         let words = Box::<[AtomicU64]>::new_zeroed_slice(len.div_ceil(8));
         // SAFETY: all-zero bytes are a valid `AtomicU64`; `new_zeroed_slice` has written them.
-        Block { words: unsafe { words.assume_init() }, len }
+        #[cfg(not(guard_pages))]
+        let words = unsafe { words.assume_init() };
+        Block { words, len }
     }
 
     /// The address of its first byte. Exposed: [`Memory`] may make a pointer of it again.

@@ -10,8 +10,9 @@ use crate::tunnel::Tunnel;
 
 /// Bytes before a packet: what the kernel leaves XDP, and enough to push headers.
 const HEADROOM: usize = 256;
-/// Bytes after a packet, as far as the kernel's test runs leave.
-const TAILROOM: usize = 512;
+/// Bytes after a packet, as far as the kernel's test runs leave. None where a page that cannot be accessed is to follow it:
+/// then a packet that grows moves ([`Packet::move_tail`]).
+const TAILROOM: usize = if cfg!(guard_pages) { 0 } else { 512 };
 /// A page: XDP packets may grow within one.
 const PAGE: usize = 4096;
 /// The longest packet, as long as a GSO packet can be.
@@ -131,6 +132,11 @@ impl std::fmt::Debug for Packet {
     }
 }
 
+/// How many bytes are made for a frame.
+fn buffer_len(frame: usize) -> usize {
+    if cfg!(guard_pages) { HEADROOM + frame } else { HEADROOM + frame.max(PAGE) + TAILROOM }
+}
+
 impl Packet {
     /// A packet from the bytes of an Ethernet frame.
     ///
@@ -138,7 +144,7 @@ impl Packet {
     /// If it is shorter than an Ethernet header or longer than 65536 bytes.
     pub fn new(frame: &[u8]) -> Result<Packet, PacketError> {
         let mut packet = Packet {
-            buffer: Block::zeroed(HEADROOM + frame.len().max(PAGE) + TAILROOM),
+            buffer: Block::zeroed(buffer_len(frame.len())),
             mac: HEADROOM,
             network: HEADROOM,
             data: HEADROOM,
@@ -164,9 +170,8 @@ impl Packet {
         if frame.len() > MAX_LEN {
             return Err(PacketError::Long(frame.len()));
         }
-        let wanted = HEADROOM + frame.len() + TAILROOM;
-        if self.buffer.len() < wanted {
-            self.buffer = Block::zeroed(wanted);
+        if cfg!(guard_pages) || self.buffer.len() < HEADROOM + frame.len() + TAILROOM {
+            self.buffer = Block::zeroed(buffer_len(frame.len()));
         }
         (self.mac, self.data, self.end, self.meta) = (HEADROOM, HEADROOM, HEADROOM + frame.len(), 0);
         self.network = self.data + ETHERNET;
@@ -315,6 +320,9 @@ impl Packet {
         let Some(end) = (self.end as i64).checked_add(delta).and_then(|e| usize::try_from(e).ok()) else {
             return false;
         };
+        if cfg!(guard_pages) {
+            self.make_room(0, end.saturating_sub(self.end));
+        }
         if end < self.data || end > self.buffer.len() {
             return false;
         }

@@ -4,6 +4,9 @@
 //! (`shared/conformance` beside or above the repository). Each runs under the guard, and then, since the guard has seen
 //! every access to be good, twice more without it: on the interpreter's own path, and as native code.
 
+#[cfg(guard_pages)]
+mod fenced;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +70,9 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8], compiled: bool) 
     }
 }
 
+/// The runners without a guard, and whether they compile.
+const RUNNERS: [(&str, bool); 2] = [("interpreted", false), ("compiled", true)];
+
 /// The result of a program on all three runners, or what went wrong.
 fn result(slots: Vec<Slot>, memory: &[u8]) -> Result<u64, String> {
     let mut checked = Checked::raw(&program(slots), Arc::default()).map_err(|error| error.to_string())?;
@@ -75,7 +81,9 @@ fn result(slots: Vec<Slot>, memory: &[u8]) -> Result<u64, String> {
     let mut changed = memory.to_vec();
     let report = checked.run_raw(&mut Machine::default(), &mut changed);
     report.result.as_ref().map_err(ToString::to_string)?;
-    for (how, compiled) in [("interpreted", false), ("compiled", true)] {
+    // Miri runs no machine code.
+    let runners = if cfg!(miri) { &RUNNERS[..1] } else { &RUNNERS };
+    for &(how, compiled) in runners {
         let again = unwatched(&checked, &report, memory, compiled);
         if again != report.r0 {
             return Err(format!("checked {:#x}, {how} {again:#x}", report.r0));

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn threads_lose_and_repeat_nothing() {
-        const EACH: u32 = 2_000;
+        const EACH: u32 = if cfg!(miri) { 20 } else { 2_000 };
         let queue = Queue::new(Order::Fifo, 4, 64);
         let sum: u64 = std::thread::scope(|scope| {
             for thread in 0..2 {
