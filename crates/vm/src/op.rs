@@ -6,7 +6,7 @@ use std::sync::Arc;
 use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Pc, Reg, Size, Src, Width};
 use belay_spec::Release;
 
-use crate::context::{Layout, Sight};
+use crate::context::{Bound, Layout, Sight};
 use crate::helpers::Helper;
 use crate::jit::Published;
 use crate::own::OwnHelper;
@@ -150,6 +150,8 @@ pub(crate) struct Code {
     pub(crate) release: Release,
     /// What it can see of its context: everything, unless a proof says otherwise.
     pub(crate) sight: Sight,
+    /// The slots that load a bound of the packet, if native code gets those as arguments.
+    pub(crate) passed: Option<Box<[(u32, Bound)]>>,
     /// Whether it calls helpers: without them a run leaves no trace.
     pub(crate) calls_helpers: bool,
     /// Whether a proof stands behind it: the interpreter tail-calls nothing else.
@@ -171,6 +173,11 @@ impl Code {
     /// The signature of an own helper that the program calls.
     pub(crate) fn own_signature(&self, id: u32) -> Option<&'static belay_spec::Helper> {
         self.own.iter().map(|own| own.signature()).find(|signature| signature.id == id)
+    }
+
+    /// The bound of the packet that the slot at `pc` loads, and that native code got as an argument.
+    pub(crate) fn passed(&self, pc: u32) -> Option<Bound> {
+        self.passed.as_ref()?.iter().find(|(at, _)| *at == pc).map(|(_, bound)| *bound)
     }
 
     /// The slot at `pc`.

@@ -257,6 +257,12 @@ impl Packet {
         self.end - self.data
     }
 
+    /// Addresses of the first byte, after the last, and of the metadata; and how many bytes there are.
+    #[inline]
+    pub(crate) fn bounds(&self) -> [u64; 4] {
+        [self.data_addr(), self.end_addr(), self.meta_addr(), self.len() as u64]
+    }
+
     /// Bytes of metadata.
     pub(crate) fn meta_len(&self) -> usize {
         self.meta

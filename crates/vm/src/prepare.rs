@@ -7,7 +7,7 @@ use belay_object::Program;
 use belay_spec::{Access, Release};
 use belay_verifier::{Touch, Verified};
 
-use crate::context::{Layout, Sight};
+use crate::context::{Bound, Layout, Sight};
 use crate::helpers;
 use crate::maps::Maps;
 use crate::op::{Code, Constant, Invalid, OUTSIDE, Op};
@@ -105,12 +105,14 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
     code.verified = true;
     code.frames = proof.frames().into();
     code.sight = Sight::least(&layout);
+    let mut bounds = Vec::new();
     for (pc, op) in (0..).map(Pc).zip(&mut code.ops) {
         code.sight = code.sight.with(op, &layout, proof.release());
         if let Touch::Context(_) = proof.touch(pc) {
             *op = in_context(*op, &layout, proof.release())
                 .ok_or_else(|| unsupported(program, pc, "this access to the context".to_owned()))?;
             code.sight = code.sight.access(op, &layout);
+            bounds.extend(Bound::of(op, &layout).map(|bound| (pc.0, bound)));
         }
         // Their layouts are the kernel's own: what stands at an address here is laid out otherwise.
         if let Touch::Object(_) | Touch::Arena = proof.touch(pc) {
@@ -128,6 +130,9 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
             _ => {}
         }
     }
+    // What it calls might move the bounds, or look at the context itself.
+    let calls = code.calls_helpers || code.ops.iter().any(|op| matches!(op, Op::Call { .. }));
+    code.passed = (code.sight < Sight::All && !calls).then(|| bounds.into());
     Ok(code)
 }
 
@@ -192,6 +197,7 @@ pub(crate) fn translate(
         layout,
         release,
         sight: Sight::All,
+        passed: None,
         verified: false,
         frames: Box::default(),
         own: own.into(),

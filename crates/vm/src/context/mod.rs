@@ -27,7 +27,7 @@ use belay_spec::{Access, Context, FieldKind, Hook, Release};
 use crate::input::Input;
 use crate::machine::Machine;
 use crate::memory::Block;
-pub(crate) use sight::Sight;
+pub(crate) use sight::{Bound, Sight};
 pub(crate) use sockets::{MODEL_SIZE, Reading, Sockets};
 
 /// Room for any context.
@@ -161,6 +161,15 @@ impl Layout {
                 None => self.nothing(block, sockets),
             },
         }
+    }
+
+    /// Before a run of native code that gets the packet's bounds as arguments, and looks at nothing else. (Input of another
+    /// family has no bytes.)
+    #[inline]
+    pub(crate) fn pass(&self, input: &mut Input<'_>) -> [u64; 4] {
+        let Input::Packet(packet) = input else { return [0; 4] };
+        packet.enter(self.form != Form::Skb);
+        packet.bounds()
     }
 
     /// Whether the next run on an input of this kind writes anew whatever this one, and its program, wrote to the context.

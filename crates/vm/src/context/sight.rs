@@ -1,11 +1,13 @@
 //! What of its context a program can look at, and so what must be written before it runs.
 //!
 //! The verifier knows every access to a context. A packet program that asks for the packet's bounds alone, or for
-//! nothing, need not have all other fields written before each run, nor taken back after it.
+//! nothing, need not have all other fields written before each run, nor taken back after it. If it calls nothing either, native
+//! code gets the bounds as arguments, and its context is never written.
 
-use belay_spec::{ArgKind, Release};
+use belay_isa::Size;
+use belay_spec::{ArgKind, FieldKind, Release};
 
-use super::{Form, Layout, skb};
+use super::{Form, Layout, pointer_place, skb};
 use crate::helpers::Body;
 use crate::op::Op;
 
@@ -36,7 +38,7 @@ impl Sight {
     /// With an op that accesses the context.
     pub(crate) fn access(self, op: &Op, layout: &Layout) -> Sight {
         self.max(match op {
-            Op::Load { off, .. } if is_bound(layout, *off) => Sight::Bounds,
+            op if Bound::of(op, layout).is_some() => Sight::Bounds,
             _ => Sight::All,
         })
     }
@@ -62,11 +64,40 @@ fn sees_context(id: u32, layout: &Layout, release: Release) -> bool {
     known.is_none_or(|helper| helper.args.iter().any(|arg| matches!(arg.kind, ArgKind::Context)))
 }
 
-/// Whether a load from this place of the block, as it is executed, gives a bound.
-fn is_bound(layout: &Layout, off: i32) -> bool {
-    let Some(hook) = layout.hook else { return false };
-    let behind = i32::try_from(hook.context.size.next_multiple_of(8)).unwrap_or(i32::MAX);
-    off >= behind || (layout.form.is_skb() && off as usize == skb::LEN)
+/// What a packet's context says of where the packet lies, in the order of [`crate::packet::Packet::bounds`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bound {
+    Data,
+    End,
+    Meta,
+    Len,
+}
+
+impl Bound {
+    /// All of them.
+    pub(crate) const ALL: [Bound; 4] = [Bound::Data, Bound::End, Bound::Meta, Bound::Len];
+
+    /// What a load from the context gives, as it is executed; none if that is no bound.
+    pub(crate) fn of(op: &Op, layout: &Layout) -> Option<Bound> {
+        let &Op::Load { size, signed: false, off, .. } = op else { return None };
+        Bound::ALL.into_iter().find(|bound| bound.place(layout) == Some((off, size)))
+    }
+
+    /// Where it stands in the context; none if it does not.
+    pub(crate) fn place(self, layout: &Layout) -> Option<(i32, Size)> {
+        let kind = match self {
+            Bound::Data => FieldKind::Packet,
+            Bound::End => FieldKind::PacketEnd,
+            Bound::Meta => FieldKind::PacketMeta,
+            Bound::Len => {
+                let off = i32::try_from(skb::LEN).ok()?;
+                return layout.form.is_skb().then_some((off, Size::W));
+            }
+        };
+        let context = layout.hook?.context;
+        let field = context.fields.iter().find(|field| field.kind == kind)?;
+        Some((pointer_place(context, field.offset)?, Size::DW))
+    }
 }
 
 #[cfg(test)]

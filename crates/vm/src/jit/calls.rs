@@ -12,6 +12,7 @@ use cranelift_module::Module;
 use super::compile::{Function, signature};
 use super::runtime::{self, Native, visited};
 use super::translate::{Translator, memory};
+use crate::context::Bound;
 use crate::engine::{MAX_LOOPS, TOO_MANY_ROUNDS};
 use crate::errno::Errno;
 use crate::helpers::{Body, Helper};
@@ -160,10 +161,22 @@ impl Translator<'_, '_> {
         let target = self.call_native(runtime::tail_call, args);
         let found = self.builder.ins().icmp_imm_s(IntCC::NotEqual, target, 0);
         self.returning_if(found, |this| {
-            let zero = this.number(0);
-            this.call_address(target, [context, zero, zero, zero, zero])
+            // The other program may be one that gets the packet's bounds as arguments.
+            let [data, end, meta, len] = Bound::ALL.map(|bound| this.bound(context, bound));
+            this.call_address(target, [context, data, end, meta, len])
         });
         self.number(Errno::EINVAL.r0() as i64)
+    }
+
+    /// A bound of the packet as the context has it; 0 where it has none.
+    fn bound(&mut self, context: Value, bound: Bound) -> Value {
+        let place = bound.place(&self.unit.code.layout);
+        let ins = self.builder.ins();
+        match place {
+            Some((off, Size::DW)) => ins.load(types::I64, memory(), context, off),
+            Some((off, _)) => ins.uload32(memory(), context, off),
+            None => ins.iconst(types::I64, 0),
+        }
     }
 
     /// Calls the function that a value names, one of those whose address is taken.

@@ -129,7 +129,13 @@ impl Compiled {
         let (code, mut input) = (&*self.code, input.into());
         machine.begin(code.calls_helpers);
         let reading = Reading::of(&input, code.sight);
-        code.layout.enter(machine, &mut input, code.sight);
+        let bounds = match code.passed {
+            Some(_) => code.layout.pass(&mut input),
+            None => {
+                code.layout.enter(machine, &mut input, code.sight);
+                [0; 4]
+            }
+        };
         let context = machine.context.addr();
         let mut world = World {
             mem: self.memory,
@@ -144,7 +150,8 @@ impl Compiled {
             tail_calls: 0,
             pending: None,
         };
-        let r0 = (self.entry)(context, 0, 0, 0, 0, &mut world);
+        let [data, end, meta, len] = bounds;
+        let r0 = (self.entry)(context, data, end, meta, len, &mut world);
         code.layout.leave(&world.machine.context, &mut world.input, code.sight);
         Outcome { r0: r0 as u32, hook: self.hook }
     }

@@ -33,6 +33,8 @@ pub(super) struct Translator<'t, 'c> {
     registers: [Variable; 10],
     /// The end of the stack frame; none if the function has none.
     frame: Option<Value>,
+    /// What the function was called with.
+    arguments: [Value; 5],
     /// The address of the run's world.
     pub(super) world: Value,
     /// Iterations that `may_goto` has left, if there is one.
@@ -59,6 +61,7 @@ pub(super) fn translate(
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     let registers = std::array::from_fn(|_| builder.declare_var(types::I64));
+    let arguments = std::array::from_fn(|index| builder.block_params(entry)[index]);
     let world = builder.block_params(entry)[5];
     let outside = builder.create_block();
     let config = module.target_config();
@@ -69,6 +72,7 @@ pub(super) fn translate(
         function: *function,
         registers,
         frame: None,
+        arguments,
         world,
         may_goto: None,
         blocks: BTreeMap::new(),
@@ -76,7 +80,7 @@ pub(super) fn translate(
         exits: None,
         outside,
     };
-    translator.enter(entry);
+    translator.enter();
     translator.body();
     let Translator { mut builder, .. } = translator;
     builder.switch_to_block(outside);
@@ -92,11 +96,11 @@ impl Translator<'_, '_> {
     }
 
     /// Arguments into registers, zero into the others; the stack frame, zeroed like the interpreter's.
-    fn enter(&mut self, entry: Block) {
+    fn enter(&mut self) {
         let zero = self.number(0);
-        for index in 0..10 {
-            let value =
-                if (1..6).contains(&index) { self.builder.block_params(entry)[index - 1] } else { zero };
+        for index in 0..10_usize {
+            let argument = index.checked_sub(1).and_then(|index| self.arguments.get(index));
+            let value = argument.copied().unwrap_or(zero);
             self.builder.def_var(self.registers[index], value);
         }
         let size = self.function.stack.next_multiple_of(8);
@@ -247,6 +251,9 @@ impl Translator<'_, '_> {
                 let value = self.get(dst);
                 let value = self.byte_order(op, bits, value);
                 self.set(dst, value);
+            }
+            Op::Load { dst, .. } if let Some(bound) = self.unit.code.passed(pc) => {
+                self.set(dst, self.arguments[1 + bound as usize]);
             }
             Op::Load { size, signed, dst, base, off } => {
                 let base = self.get(base);
