@@ -36,27 +36,50 @@ impl fmt::Debug for Section {
 }
 
 /// What loom is told of sections: their contract, not crossbeam's way to keep it. What waits is done as soon as no
-/// section is open. Its own state is invisible to loom, so that a section orders nothing between threads.
+/// section is open; a section that is opened after that sees what was done before it began to wait, and it sees what the
+/// sections did that were open. Nothing else is ordered by a section.
 #[cfg(belay_loom)]
 mod model {
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::atomic::Ordering::{Acquire, Release};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    type Waiting = Box<dyn FnOnce() + Send>;
+    use loom::sync::atomic::AtomicUsize;
+
+    /// Invisible to loom.
+    #[derive(Default)]
+    struct Open {
+        sections: usize,
+        /// How often that number has changed.
+        changes: usize,
+        waiting: Vec<Box<dyn FnOnce() + Send>>,
+    }
 
     loom::lazy_static! {
-        static ref OPEN: Mutex<(usize, Vec<Waiting>)> = Mutex::new((0, Vec::new()));
+        static ref OPEN: Mutex<Open> = Mutex::default();
+        static ref ENDED: AtomicUsize = AtomicUsize::new(0);
+        static ref DONE: AtomicUsize = AtomicUsize::new(0);
+    }
+
+    fn open() -> MutexGuard<'static, Open> {
+        OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(open: &mut Open, sections: usize) {
+        (open.sections, open.changes) = (sections, open.changes + 1);
     }
 
     pub(super) struct Guard;
 
     pub(super) fn pin() -> Guard {
-        OPEN.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
+        let sections = open().sections;
+        change(&mut open(), sections + 1);
+        DONE.fetch_add(1, Acquire);
         Guard
     }
 
     impl Guard {
         pub(super) fn defer(&self, then: impl FnOnce() + Send + 'static) {
-            OPEN.lock().unwrap_or_else(PoisonError::into_inner).1.push(Box::new(then));
+            open().waiting.push(Box::new(then));
         }
 
         pub(super) fn flush(&self) {}
@@ -64,13 +87,28 @@ mod model {
 
     impl Drop for Guard {
         fn drop(&mut self) {
-            let due = {
-                let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-                open.0 -= 1;
-                if open.0 == 0 { std::mem::take(&mut open.1) } else { Vec::new() }
-            };
-            for then in due {
-                then();
+            ENDED.fetch_add(1, Release);
+            loop {
+                let before = {
+                    let mut open = open();
+                    if open.sections > 1 || open.waiting.is_empty() {
+                        let sections = open.sections;
+                        return change(&mut open, sections - 1);
+                    }
+                    open.changes
+                };
+                // The last one: whoever begins after this sees what all did that have ended.
+                ENDED.fetch_add(1, Acquire);
+                DONE.fetch_add(1, Release);
+                let due = {
+                    let mut open = open();
+                    if open.changes != before {
+                        continue;
+                    }
+                    change(&mut open, 0);
+                    std::mem::take(&mut open.waiting)
+                };
+                return due.into_iter().for_each(|then| then());
             }
         }
     }
