@@ -1,4 +1,4 @@
-//! A firewall in front of a smoltcp stack, whose own sockets are the connection table.
+//! A firewall in front of a smoltcp stack, whose own sockets are the connection table: it follows them as they come and go.
 //!
 //! ```text
 //! cargo run --release -p belay --example smoltcp_firewall
@@ -7,12 +7,12 @@
 //! The server listens on ports 22 and 443; the policy lets in 443 alone. The program is `bpf/firewall.bpf.o`, as it would
 //! stand in front of Linux's stack.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
 
 use belay::object::{Object, Options};
-use belay::sockets::{Endpoint, Protocol, SocketInfo, SocketTable, State};
+use belay::sockets::{Endpoint, NetnsId, Protocol, SocketId, SocketInfo, SocketTable, State};
 use belay::vm::{ANY, Compiled, Machine, Packet};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -68,27 +68,71 @@ impl Firewall {
     }
 }
 
-/// The sockets of a stack, as the helpers find them.
-fn table(sockets: &SocketSet<'_>) -> Result<SocketTable, Box<dyn Error>> {
-    let mut builder = SocketTable::builder();
-    let netns = builder.netns("smoltcp")?;
-    for (_, socket) in sockets.iter() {
-        let Socket::Tcp(socket) = socket;
+/// The sockets of a stack in a table that follows them: what the helpers find.
+struct Follower {
+    table: SocketTable,
+    netns: NetnsId,
+    /// What each of the stack's sockets is in the table.
+    known: HashMap<SocketHandle, SocketId>,
+}
+
+impl Follower {
+    fn new() -> Result<Follower, Box<dyn Error>> {
+        let table = SocketTable::with_capacity(16);
+        let netns = table.netns("smoltcp")?;
+        Ok(Follower { table, netns, known: HashMap::new() })
+    }
+
+    /// Takes over what changed since the last time. Programs may run meanwhile, in any thread.
+    fn follow(&mut self, sockets: &SocketSet<'_>) -> Result<(), Box<dyn Error>> {
+        for (handle, socket) in sockets.iter() {
+            let Socket::Tcp(socket) = socket;
+            match (self.known.get(&handle).copied(), self.described(socket)) {
+                (None, None) => {}
+                (None, Some(info)) => drop(self.known.insert(handle, self.table.insert(info)?)),
+                (Some(id), Some(info)) => drop(self.known.insert(handle, self.table.update(id, info)?)),
+                (Some(id), None) => {
+                    self.table.remove(id);
+                    self.known.remove(&handle);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A socket as Linux would have it, if it can be found.
+    fn described(&self, socket: &tcp::Socket<'_>) -> Option<SocketInfo> {
         let endpoint = |end: IpEndpoint| Endpoint::new(IpAddr::from(end.addr), end.port);
-        let info = match (socket.local_endpoint(), socket.remote_endpoint()) {
+        match (socket.local_endpoint(), socket.remote_endpoint()) {
             (Some(local), Some(remote)) => {
-                SocketInfo::new(netns, Protocol::Tcp, State::Established, endpoint(local))
-                    .to(endpoint(remote))
+                let state = Some(state(socket.state())).filter(|state| state.is_connected())?;
+                let info = SocketInfo::new(self.netns, Protocol::Tcp, state, endpoint(local));
+                Some(info.to(endpoint(remote)))
             }
             _ if socket.is_listening() => {
                 let local = Endpoint::new(SERVER, socket.listen_endpoint().port);
-                SocketInfo::new(netns, Protocol::Tcp, State::Listen, local)
+                Some(SocketInfo::new(self.netns, Protocol::Tcp, State::Listen, local))
             }
-            _ => continue,
-        };
-        builder.insert(info)?;
+            _ => None,
+        }
     }
-    Ok(builder.build()?)
+}
+
+/// smoltcp has no request sockets: a connection that begins is a full one.
+fn state(state: tcp::State) -> State {
+    match state {
+        tcp::State::Closed => State::Close,
+        tcp::State::Listen => State::Listen,
+        tcp::State::SynSent => State::SynSent,
+        tcp::State::SynReceived => State::SynRecv,
+        tcp::State::Established => State::Established,
+        tcp::State::FinWait1 => State::FinWait1,
+        tcp::State::FinWait2 => State::FinWait2,
+        tcp::State::CloseWait => State::CloseWait,
+        tcp::State::Closing => State::Closing,
+        tcp::State::LastAck => State::LastAck,
+        tcp::State::TimeWait => State::TimeWait,
+    }
 }
 
 /// Tries to connect from one stack to another, over a wire with the firewall before the server.
@@ -100,11 +144,13 @@ fn connect(firewall: &mut Firewall, port: u16) -> Result<bool, Box<dyn Error>> {
     let (handle, _) = client.tcp();
     let socket = client.sockets.get_mut::<tcp::Socket>(handle);
     socket.connect(client.interface.context(), (IpAddress::from(SERVER), port), 40_000)?;
+    let mut follower = Follower::new()?;
+    let mut machine = Machine::new(follower.table.clone());
     for millisecond in 0..100 {
         let now = Instant::from_millis(millisecond);
         client.poll(now);
         server.poll(now);
-        let mut machine = Machine::new(table(&server.sockets)?);
+        follower.follow(&server.sockets)?;
         for frame in client.wire.sent.drain(..) {
             if firewall.passes(&frame, &mut machine)? {
                 server.wire.received.push_back(frame);
