@@ -14,7 +14,7 @@ mod compare;
 #[path = "../../tests/differential/flow.rs"]
 mod flow;
 #[allow(dead_code, reason = "the differential test asks in other words")]
-#[path = "../../tests/differential/generate.rs"]
+#[path = "../../tests/differential/generate/mod.rs"]
 mod generate;
 mod markdown;
 #[path = "../../tests/differential/near.rs"]

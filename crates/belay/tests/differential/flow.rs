@@ -37,6 +37,9 @@ impl Generator<'_> {
         if self.random.one_in(3) {
             self.index_a_value(reg);
         }
+        if self.random.one_in(4) {
+            self.counting_on_the_stack(reg);
+        }
         self.line(&format!("if r{reg} {until} goto l{label}"));
         self.regs[reg] = Holds::Number;
     }
@@ -53,6 +56,13 @@ impl Generator<'_> {
         let off = self.random.of(&[0, 8, 20, 24, 31]);
         self.line(&format!("r{place} = *(u8 *)(r{place} + {off})"));
         self.regs[place] = Holds::Number;
+    }
+
+    /// An atomic operation on the stack in a loop, which leaves the counter alone.
+    fn counting_on_the_stack(&mut self, counter: usize) {
+        let counts = std::mem::replace(&mut self.regs[counter], Holds::Context);
+        self.stack_atomic();
+        self.regs[counter] = counts;
     }
 
     fn unknown_turns(&mut self) {
@@ -86,6 +96,9 @@ impl Generator<'_> {
         }
         if self.random.one_in(2) {
             self.index_a_value(reg);
+        }
+        if self.random.one_in(4) {
+            self.counting_on_the_stack(reg);
         }
         self.line(&format!("goto l{label}"));
         let _ = writeln!(self.text, "l{out}:");

@@ -10,7 +10,7 @@ mod compare;
 #[path = "../differential/flow.rs"]
 mod flow;
 #[allow(dead_code, reason = "the differential test asks in other words")]
-#[path = "../differential/generate.rs"]
+#[path = "../differential/generate/mod.rs"]
 mod generate;
 #[path = "../differential/near.rs"]
 mod near;
