@@ -6,7 +6,7 @@
 use belay_spec::MapKind;
 
 use crate::btf::{Btf, Kind, TypeId};
-use crate::program::{Guarded, MapDef};
+use crate::program::{Guarded, GuardedKind, MapDef};
 
 /// Deeper structures than any value has.
 const DEEPEST: u32 = 8;
@@ -57,7 +57,12 @@ fn search(btf: &Btf, ty: TypeId, base: u32, depth: u32, found: &mut Vec<Guarded>
     let size = btf.size_of(ty.id).unwrap_or(0);
     match ty.kind {
         Kind::Struct { .. } if STRUCTURES.contains(&btf.name(ty.id)) => {
-            found.push(Guarded { offset: base, size, is_lock: btf.name(ty.id) == "bpf_spin_lock" });
+            let what = match btf.name(ty.id) {
+                "bpf_spin_lock" => GuardedKind::SpinLock,
+                "bpf_timer" => GuardedKind::Timer,
+                _ => GuardedKind::Other,
+            };
+            found.push(Guarded { offset: base, size, what });
         }
         Kind::Struct { members, .. } => {
             for member in members.iter().filter(|member| member.bit_size == 0) {
@@ -78,7 +83,7 @@ fn search(btf: &Btf, ty: TypeId, base: u32, depth: u32, found: &mut Vec<Guarded>
         Kind::Ptr(to) => {
             let target = btf.get(to);
             if matches!(target.kind, Kind::TypeTag(_)) && TAGS.contains(&btf.name(to)) {
-                found.push(Guarded { offset: base, size: 8, is_lock: false });
+                found.push(Guarded { offset: base, size: 8, what: GuardedKind::Other });
             }
         }
         _ => {}

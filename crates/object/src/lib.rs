@@ -24,8 +24,8 @@ mod text;
 pub use error::{Error, ErrorKind, Place};
 pub use listing::{Row, listing};
 pub use program::{
-    Attach, BrokenProgram, BtfLine, Extern, ExternKind, Guarded, Line, MapDef, MapOrigin, Object, Program,
-    SlotInit, Subprogram,
+    Attach, BrokenProgram, BtfLine, Extern, ExternKind, Guarded, GuardedKind, Line, MapDef, MapOrigin,
+    Object, Program, SlotInit, Subprogram,
 };
 pub use reader::{KernelBtf, Options};
 pub use section::{SectionHook, hook_section, section_hook, section_names};

@@ -239,8 +239,19 @@ pub struct Guarded {
     pub offset: u32,
     /// Its size in bytes.
     pub size: u32,
-    /// Whether it is the `bpf_spin_lock` of the value.
-    pub is_lock: bool,
+    /// What it is.
+    pub what: GuardedKind,
+}
+
+/// What a field is that only helpers touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuardedKind {
+    /// The `bpf_spin_lock` of the value.
+    SpinLock,
+    /// The `bpf_timer` of the value.
+    Timer,
+    /// Anything else.
+    Other,
 }
 
 /// An initial entry: what stands at `index` of a map of maps or a program array.

@@ -7,8 +7,10 @@
 use belay_isa::{AtomicOp, Reg, Size, Src};
 
 use crate::alu;
+use crate::errno::r0;
 use crate::helpers::{Body, Helper};
 use crate::op::{Code, Invalid, Op};
+use crate::timers;
 use crate::world::World;
 
 /// Bytes of stack in a frame.
@@ -310,7 +312,7 @@ fn call<'r, M: Monitor>(
     next: u32,
 ) -> Result<u32, M::Stop> {
     let args = state.args();
-    let r0 = match helper.body {
+    let result = match helper.body {
         Body::Plain(body, _) => body(world, args),
         Body::TailCall => match tail_call(state, world, args) {
             true => {
@@ -340,9 +342,13 @@ fn call<'r, M: Monitor>(
                 return repeat(monitor, state, world, then, Some(next));
             }
         }
+        Body::TimerCallback => {
+            let [timer, callback, ..] = args;
+            r0(timers::set_callback(world, timer, callback, state.code))
+        }
     };
-    state.set(Reg::R0, r0);
-    monitor.called(state, world, helper.id, args, r0)?;
+    state.set(Reg::R0, result);
+    monitor.called(state, world, helper.id, args, result)?;
     Ok(next)
 }
 

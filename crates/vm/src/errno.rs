@@ -37,6 +37,7 @@ errnos! {
     EINVAL = 22, "invalid argument";
     ENOSPC = 28, "no space left";
     ERANGE = 34, "out of range";
+    EDEADLK = 35, "it would wait for itself";
     EPROTO = 71, "protocol error";
     EOVERFLOW = 75, "value too large";
     EBADFD = 77, "descriptor in bad state";

@@ -70,7 +70,7 @@ impl Interpreter {
         maps: Arc<Maps>,
         helpers: &OwnHelpers,
     ) -> Result<Interpreter, PrepareError> {
-        let code = Arc::new(prepare::verified(program, &maps, helpers)?);
+        let code = prepare::verified(program, &maps, helpers)?.shared();
         let hook = code.layout.hook.ok_or_else(|| prepare::no_hook(program.program()))?;
         Ok(Interpreter { code, hook, maps, memory: Memory::of(program) })
     }

@@ -32,6 +32,7 @@ mod packet;
 mod prepare;
 pub mod routes;
 mod sync;
+mod timers;
 mod tunnel;
 mod world;
 
@@ -48,5 +49,6 @@ pub use maps::{ANY, Data, Dump, EXIST, Entry, FillError, Map, MapError, MapLimit
 pub use own::{Answer, Bytes, Call, OwnHelpers};
 pub use packet::{Metadata, Packet, PacketError};
 pub use prepare::PrepareError;
+pub use timers::Fired;
 pub use tunnel::Tunnel;
 pub use world::{Redirect, SocketLookup, Trace};

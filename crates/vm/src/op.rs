@@ -1,7 +1,7 @@
 //! The form in which programs are executed: one [`Op`] a slot, with everything resolved that preparation can resolve
 //! (jump targets, map addresses, helper bodies, context offsets).
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Pc, Reg, Size, Src, Width};
 use belay_spec::Release;
@@ -160,11 +160,18 @@ pub(crate) struct Code {
     pub(crate) frames: Box<[(Pc, u32)]>,
     /// The own helpers that it calls.
     pub(crate) own: Box<[Arc<OwnHelper>]>,
+    /// Itself, once it is shared: what a timer holds on to.
+    pub(crate) me: Weak<Code>,
     /// Its machine code, if it was compiled.
     pub(crate) native: Option<Published>,
 }
 
 impl Code {
+    /// Makes it one that many may hold.
+    pub(crate) fn shared(self) -> Arc<Code> {
+        Arc::new_cyclic(|me| Code { me: me.clone(), ..self })
+    }
+
     /// The own helper of an index, if the program calls one.
     pub(crate) fn own(&self, index: u32) -> Option<&Arc<OwnHelper>> {
         self.own.get(index as usize)

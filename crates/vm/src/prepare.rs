@@ -1,6 +1,6 @@
 //! From slots to [`Code`]: decoding, and resolving everything that is known before the first run.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot};
 use belay_object::Program;
@@ -201,6 +201,7 @@ pub(crate) fn translate(
         verified: false,
         frames: Box::default(),
         own: own.into(),
+        me: Weak::new(),
         native: None,
     }
 }

@@ -142,6 +142,24 @@ layers = "ip / tcp dport=8080"
 }
 
 #[test]
+fn timers_run_as_packets_let_time_pass() {
+    let text = r#"
+object = "tests/programs/timers/called-later.bpf.o"
+[[packet]]
+layers = "ip / udp"
+expect.maps.array = [{ key = 2, value = { called = 0 } }]
+[[packet]]
+layers = "ip / udp"
+time = "2500us"
+expect.maps.array = [{ key = 2, value = { called = 2 } }]
+"#;
+    for runner in [RunnerKind::Interpreter, RunnerKind::Jit, RunnerKind::Checked] {
+        let told = outcomes(text, Options { runner, ..Options::default() });
+        assert!(matches!(told[0].end, End::Pass), "{told:#?}");
+    }
+}
+
+#[test]
 fn a_program_that_runs_on_no_packet_is_refused() {
     let text = r#"
 assembly = """

@@ -8,7 +8,7 @@ use belay_object::{Attach, Program};
 use belay_sockets::{Place, SocketTable};
 use belay_spec::{Helper, MapKind};
 use belay_verifier::{Judgement, Verdict, Verified};
-use belay_vm::{Clock, Machine, Maps};
+use belay_vm::{Machine, Maps};
 
 use super::check::{Contents, Observed};
 use super::outcome::Finding;
@@ -89,9 +89,15 @@ impl<'s> Simulation<'s> {
             metadata.ingress_ifindex = 0;
         }
         (metadata.mark, metadata.priority) = (step.mark, step.priority);
-        self.machine.clock = Clock::Fixed(SECOND.saturating_add(step.time_ns));
-        let Ran { action, trace, fault, leaks, skipped } =
-            self.runners.run(&step.program, &mut self.machine, &mut packet);
+        let fired = self.machine.advance_to(&self.maps, SECOND.saturating_add(step.time_ns));
+        let mut ran = self.runners.run(&step.program, &mut self.machine, &mut packet);
+        // What timers did on the way belongs to the packet that let time pass.
+        for fired in fired.into_iter().rev() {
+            ran.trace.printed.splice(0..0, fired.trace.printed);
+            ran.fault = fired.result.err().or(ran.fault);
+            ran.leaks.splice(0..0, fired.leaks);
+        }
+        let Ran { action, trace, fault, leaks, skipped } = ran;
         if let Some(why) = skipped {
             return Err(error(&step.place, why));
         }

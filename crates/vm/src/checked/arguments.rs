@@ -8,6 +8,7 @@ use super::guard::{Guard, Stop, Use, view_size};
 use super::region::{Held, RefId, Region, Tag, What};
 use crate::engine::State;
 use crate::helpers::dynptr::{self, Span};
+use crate::timers;
 use crate::world::World;
 
 /// The most bytes that a size argument may name (`BPF_MAX_VAR_SIZ`).
@@ -158,6 +159,17 @@ impl Guard {
             ArgKind::SpinLock => {
                 self.memory(world, given, 4, false, true)?;
                 self.lock(arg, given)
+            }
+            ArgKind::Timer => {
+                let region = self.pointee(world, given.reg, given.value)?;
+                let What::Value(handle) = region.what else {
+                    return Err(self.wrong(given, "a timer in a map value"));
+                };
+                let offset = world.maps.by_handle(handle).and_then(timers::offset);
+                if offset != Some(given.value.wrapping_sub(region.base)) {
+                    return Err(self.wrong(given, "the timer of a map value"));
+                }
+                self.memory(world, given, 16, false, true)
             }
             ArgKind::DynptrData => {
                 let region = self.pointee(world, given.reg, given.value)?;

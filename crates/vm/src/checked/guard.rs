@@ -14,9 +14,10 @@ use super::fault::{Due, Ended, Fault, FaultKind, Leak, Target};
 use super::region::{Region, RegionId, Regions, Tag, What};
 use super::shadow::Shadow;
 use crate::context::Form;
-use crate::engine::{FRAME_SIZE, MAX_FRAMES, Monitor, State, Then};
+use crate::engine::{self, End, FRAME_SIZE, MAX_FRAMES, Monitor, State, Then};
 use crate::helpers::{Body, Helper};
 use crate::input::FLOW_KEYS;
+use crate::maps::Map;
 use crate::op::{Constant, Invalid, Op};
 use crate::prepare;
 use crate::world::World;
@@ -77,6 +78,44 @@ impl Guard {
             self.shadow.set(Reg::R2, Tag::Number);
         }
         self.new_frame(state);
+    }
+
+    /// Takes up the watch at the entry of a callback that runs on its own, for an element of a map.
+    pub(crate) fn start_callback(&mut self, state: &State<'_>, map: &Map) {
+        self.program.clone_from(&state.code.name);
+        self.element_arguments(state, map);
+        self.new_frame(state);
+    }
+
+    /// A callback is called with a map, a key and the value: they are in the registers.
+    fn element_arguments(&mut self, state: &State<'_>, map: &Map) {
+        let (handle, def) = (map.handle(), map.def());
+        let key = self.regions.lasting(What::Key(handle), state.get(Reg::R2), def.key_size.into());
+        let value = self.regions.lasting(What::Value(handle), state.get(Reg::R3), def.value_size.into());
+        self.shadow.set(Reg::R1, Tag::Map);
+        self.shadow.set(Reg::R2, Tag::Pointer(key));
+        self.shadow.set(Reg::R3, Tag::Pointer(value));
+    }
+
+    /// Executes under watch; the low half of what the program returns, and all of it.
+    pub(super) fn run<'r>(
+        &mut self,
+        state: &mut State<'r>,
+        world: &mut World<'r>,
+    ) -> (Result<u32, Fault>, u64) {
+        match engine::execute(self, state, world) {
+            Ok(End::Exit(r0)) => {
+                self.leaks_at_exit();
+                (Ok(r0 as u32), r0)
+            }
+            Ok(End::Stuck(why)) => (Err(self.stuck(state, why)), 0),
+            Err(fault) => (Err(*fault), 0),
+        }
+    }
+
+    /// As [`Guard::run`]: what a callback that runs on its own comes to.
+    pub(crate) fn watch<'r>(&mut self, state: &mut State<'r>, world: &mut World<'r>) -> Result<u32, Fault> {
+        self.run(state, world).0
     }
 
     /// A fault here.
@@ -533,13 +572,7 @@ impl Monitor for Guard {
             Some(Then::ForEach { map, .. }) => {
                 self.shadow.clobber();
                 if let Some((map, _)) = world.map(map) {
-                    let (key, value) = (state.get(Reg::R2), state.get(Reg::R3));
-                    let key = self.regions.lasting(What::Key(map.handle()), key, map.def().key_size.into());
-                    let value =
-                        self.regions.lasting(What::Value(map.handle()), value, map.def().value_size.into());
-                    self.shadow.set(Reg::R1, Tag::Map);
-                    self.shadow.set(Reg::R2, Tag::Pointer(key));
-                    self.shadow.set(Reg::R3, Tag::Pointer(value));
+                    self.element_arguments(state, map);
                     self.shadow.set(Reg::R4, context);
                 }
             }

@@ -20,7 +20,7 @@ use belay_object::Program;
 use belay_spec::{Action, Hook, Release};
 
 use crate::context::{Layout, Reading};
-use crate::engine::{self, End, State};
+use crate::engine::State;
 use crate::input::Input;
 use crate::interpreter::install;
 use crate::machine::{Machine, Random};
@@ -137,7 +137,7 @@ impl Checked {
                 return Err(PrepareError::Unsupported { program: program.name.clone(), pc, what });
             }
         }
-        Ok(Checked { code: Arc::new(code), maps, strictness: Strictness::default() })
+        Ok(Checked { code: code.shared(), maps, strictness: Strictness::default() })
     }
 
     /// Puts this program at an index of a program array, for others to tail-call.
@@ -198,15 +198,7 @@ impl Checked {
         state.set(Reg::R1, world.context);
         state.set(Reg::R2, raw_len);
         guard.start(&state, &world, raw_len);
-        let end = engine::execute(&mut guard, &mut state, &mut world);
-        let (result, r0) = match end {
-            Ok(End::Exit(r0)) => {
-                guard.leaks_at_exit();
-                (Ok(r0 as u32), r0)
-            }
-            Ok(End::Stuck(why)) => (Err(guard.stuck(&state, why)), 0),
-            Err(fault) => (Err(*fault), 0),
-        };
+        let (result, r0) = guard.run(&mut state, &mut world);
         let leaks = guard.settle(&mut world);
         self.code.layout.leave(&world.machine.context, &mut world.input, self.code.sight);
         Report {

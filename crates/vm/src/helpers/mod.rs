@@ -30,6 +30,7 @@ pub(crate) mod sockets;
 mod sockmap;
 mod storage;
 pub(crate) mod syncookie;
+mod timer;
 mod tunnel;
 
 use crate::jit::{self, Native};
@@ -52,6 +53,8 @@ pub(crate) enum Body {
     Loop,
     /// `bpf_for_each_map_elem`: likewise.
     ForEach,
+    /// `bpf_timer_set_callback`: of a function of the calling program, which is called later.
+    TimerCallback,
 }
 
 /// A helper that runs.
@@ -184,6 +187,10 @@ static TABLE: &[Helper] = &[
     plain(163, route::check_mtu),
     Helper { id: 164, body: Body::ForEach },
     plain(165, format::to_text),
+    plain(169, timer::init),
+    Helper { id: 170, body: Body::TimerCallback },
+    plain(171, timer::start),
+    plain(172, timer::cancel),
     plain(177, format::print_array),
     Helper { id: 181, body: Body::Loop },
     plain(182, misc::strncmp),
@@ -235,7 +242,7 @@ mod tests {
             );
             assert_eq!(
                 signature.effects.callback,
-                matches!(helper.body, Body::Loop | Body::ForEach),
+                matches!(helper.body, Body::Loop | Body::ForEach | Body::TimerCallback),
                 "{}",
                 signature.name
             );

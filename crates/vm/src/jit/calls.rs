@@ -42,6 +42,7 @@ impl Translator<'_, '_> {
             Body::TailCall => self.tail_call(),
             Body::Loop => self.counted_loop(),
             Body::ForEach => self.for_each(),
+            Body::TimerCallback => self.timer_callback(),
         };
         self.set(Reg::R0, r0);
     }
@@ -49,20 +50,28 @@ impl Translator<'_, '_> {
     /// A call of an own helper, which lives as long as the code.
     pub(super) fn call_own(&mut self, index: u32) {
         let r0 = match self.unit.code.own(index) {
-            Some(own) => {
-                let own = self.number(Arc::as_ptr(own) as usize as i64);
-                let entry = self.number(runtime::own_helper as *const () as usize as i64);
-                let mut signature = signature(self.module);
-                signature.params.push(AbiParam::new(types::I64));
-                let signature = self.builder.import_signature(signature);
-                let [r1, r2, r3, r4, r5] = self.args();
-                let args = [r1, r2, r3, r4, r5, own, self.world];
-                let call = self.builder.ins().call_indirect(signature, entry, &args);
-                self.builder.inst_results(call)[0]
-            }
+            Some(own) => self.call_with(runtime::own_helper as *const (), Arc::as_ptr(own).cast()),
             None => self.number(0),
         };
         self.set(Reg::R0, r0);
+    }
+
+    /// `bpf_timer_set_callback(timer, callback)`: the timer holds on to the program, too
+    fn timer_callback(&mut self) -> Value {
+        self.call_with(runtime::timer_callback as *const (), self.unit.code.me.as_ptr().cast())
+    }
+
+    /// Calls an entry of the runtime that takes, beside the arguments, something that lives as long as the code.
+    fn call_with(&mut self, entry: *const (), with: *const ()) -> Value {
+        let entry = self.number(entry as usize as i64);
+        let with = self.number(with as usize as i64);
+        let mut signature = signature(self.module);
+        signature.params.push(AbiParam::new(types::I64));
+        let signature = self.builder.import_signature(signature);
+        let [r1, r2, r3, r4, r5] = self.args();
+        let args = [r1, r2, r3, r4, r5, with, self.world];
+        let call = self.builder.ins().call_indirect(signature, entry, &args);
+        self.builder.inst_results(call)[0]
     }
 
     /// `LD_ABS` and `LD_IND`: outside of the packet the function returns 0.

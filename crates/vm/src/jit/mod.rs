@@ -104,10 +104,23 @@ impl Compiled {
     /// As [`Compiled::new`], and if an own helper is missing, or has another signature than the program was verified with.
     pub fn with(program: &Verified, maps: Arc<Maps>, helpers: &OwnHelpers) -> Result<Compiled, CompileError> {
         let code = prepare::verified(program, &maps, helpers)?;
-        let published = compile::publish(&code, &maps)
-            .map_err(|reason| CompileError::Compiler { program: code.name.clone(), reason })?;
-        let entry = published.entry();
-        let code = Arc::new(Code { native: Some(published), ..code });
+        // Its own address stands in the machine code of calls that arm timers.
+        let mut published = Err(String::new());
+        let code = Arc::new_cyclic(|me| {
+            let code = Code { me: me.clone(), ..code };
+            match compile::publish(&code, &maps) {
+                Ok(native) => {
+                    published = Ok(native.entry());
+                    Code { native: Some(native), ..code }
+                }
+                Err(reason) => {
+                    published = Err(reason);
+                    code
+                }
+            }
+        });
+        let entry =
+            published.map_err(|reason| CompileError::Compiler { program: code.name.clone(), reason })?;
         let hook = code.layout.hook.ok_or_else(|| prepare::no_hook(program.program()))?;
         Ok(Compiled { entry, code, hook, maps, memory: Memory::of(program) })
     }

@@ -4,10 +4,13 @@ use belay_isa::{Reg, Size};
 
 use super::memory;
 use crate::engine::{self, End, State};
+use crate::errno::r0;
 use crate::helpers::HelperFn;
 use crate::interpreter::Unwatched;
 use crate::maps::ElementKey;
+use crate::op::Code;
 use crate::own::OwnHelper;
+use crate::timers;
 use crate::world::World;
 
 /// A function of a program in machine code, or one that it calls: the five argument registers, and what it runs in.
@@ -36,6 +39,19 @@ pub(super) extern "C" fn own_helper(
     world: &mut World<'_>,
 ) -> u64 {
     own.call(world, [r1, r2, r3, r4, r5])
+}
+
+/// `bpf_timer_set_callback`, called by native code of `code`.
+pub(super) extern "C" fn timer_callback(
+    timer: u64,
+    callback: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    code: &Code,
+    world: &mut World<'_>,
+) -> u64 {
+    r0(timers::set_callback(world, timer, callback, code))
 }
 
 /// What [`load_packet`] returns outside of the packet: loads give at most 32 bits.

@@ -71,7 +71,9 @@ impl Storage for Array {
             return Err(Errno::EEXIST);
         }
         if flags & LOCK != 0 {
-            return self.guarded.write_locked(value, place);
+            self.guarded.write_locked(value, place)?;
+            self.guarded.end_timer(place);
+            return Ok(());
         }
         match side {
             Side::User if self.cpus > 0 => {
@@ -80,7 +82,10 @@ impl Storage for Array {
                     value.write_to(place.skip(cpu * self.cpu_distance()), skip, self.value_size);
                 }
             }
-            _ => self.guarded.write(value, self.on_cpu(place, side)),
+            _ => {
+                self.guarded.write(value, self.on_cpu(place, side));
+                self.guarded.end_timer(place);
+            }
         }
         Ok(())
     }
@@ -93,6 +98,12 @@ impl Storage for Array {
         let index = u32::try_from(cursor).ok()?;
         let place = self.place(index)?;
         Some(Element { key: ElementKey::Index(index), value: self.on_cpu(place, side), next: cursor + 1 })
+    }
+
+    fn owner_of(&self, value: u64) -> Option<Element<'_>> {
+        let off = value.checked_sub(self.values.addr())?;
+        let index = off / stride(self.value_size).max(1) as u64;
+        self.element(index, Side::User).filter(|element| self.cpus == 0 && element.value.addr() == value)
     }
 
     fn plain_array(&self) -> Option<PlainArray> {

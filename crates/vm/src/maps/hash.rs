@@ -231,6 +231,9 @@ impl Hash {
         if let Some(state) = self.state(found.slot) {
             state.store(0, Relaxed);
         }
+        if let Some(value) = self.value(found.slot, Side::User) {
+            self.guarded.end_timer(value);
+        }
     }
 
     fn write_key(&self, slot: Slot, key: &[u8]) {
@@ -305,7 +308,13 @@ impl Hash {
     fn replace(&self, bucket: u32, found: &Found, hash: u32, key: &[u8], value: Value<'_>, side: Side) {
         let new = if self.shape.per_cpu > 0 { None } else { self.take_spare() };
         // In place where each CPU has its own value, or when other CPUs are replacing and hold all spare elements.
-        let Some(new) = new else { return self.write_value(found.slot, value, side) };
+        let Some(new) = new else {
+            self.write_value(found.slot, value, side);
+            if let Some(value) = self.value(found.slot, Side::User) {
+                self.guarded.end_timer(value);
+            }
+            return;
+        };
         self.write_new(new, hash, key, value, side, self.header(found.slot) as u32);
         self.put_in_place(bucket, found, new.0);
         self.give_spare(found.slot);
@@ -443,6 +452,13 @@ impl Storage for Hash {
             let key = self.elements.place(slot)?.skip(HEADER * 8);
             return Some(Element { key: ElementKey::Stored(key), value: self.value(slot, side)?, next });
         }
+    }
+
+    fn owner_of(&self, value: u64) -> Option<Element<'_>> {
+        let slot = self.elements.slot_at(value)?;
+        let key = self.elements.place(slot)?.skip(HEADER * 8);
+        let found = self.value(slot, Side::User).filter(|_| self.shape.per_cpu == 0)?;
+        (found.addr() == value).then_some(Element { key: ElementKey::Stored(key), value: found, next: 0 })
     }
 
     fn cpu_stride(&self) -> usize {

@@ -3,7 +3,7 @@
 //! Operations fail with the kernel's errors. Where Linux takes a descriptor as a key or a value, there is none here:
 //! a socket goes by its cookie, a program or a map is put in by a function of its own.
 
-use belay_object::MapDef;
+use belay_object::{GuardedKind, MapDef};
 use belay_sockets::Socket;
 use belay_spec::{Element, MapKind, SockKind};
 
@@ -166,7 +166,7 @@ impl Map {
     pub(super) fn set(&self, key: &[u8], value: &[u8], flags: u64) -> Result<(), MapError> {
         self.size("key", self.user_key_size(), key)?;
         self.size("value", self.user_value_size(), value)?;
-        if flags & LOCK != 0 && !self.def.guarded.iter().any(|field| field.is_lock) {
+        if flags & LOCK != 0 && !self.def.guarded.iter().any(|field| field.what == GuardedKind::SpinLock) {
             return Err(self.failed(Errno::EINVAL));
         }
         self.storage.update(key, Value::Bytes(value), flags, Side::User).map_err(|errno| self.failed(errno))

@@ -32,6 +32,7 @@ use belay_spec::MapKind;
 
 use crate::errno::Errno;
 use crate::op::Code;
+use crate::timers::Timers;
 pub use dump::Dump;
 pub use error::{MapError, MapLimits};
 pub use file::{Data, FillError};
@@ -81,6 +82,7 @@ pub struct Maps {
     maps: boxcar::Vec<Map>,
     programs: boxcar::Vec<Arc<Code>>,
     limits: MapLimits,
+    timers: Timers,
 }
 
 impl Maps {
@@ -177,6 +179,11 @@ impl Maps {
     /// How many CPUs have values of their own in per-CPU maps.
     pub fn cpus(&self) -> usize {
         self.limits.cpus.max(1)
+    }
+
+    /// The timers in their values.
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// The map of a handle.

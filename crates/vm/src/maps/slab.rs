@@ -58,6 +58,15 @@ impl Slab {
         Some(Place { block, off: within * self.size })
     }
 
+    /// The element in which an address lies.
+    pub(crate) fn slot_at(&self, addr: u64) -> Option<Slot> {
+        let chunks = self.chunks.iter().map_while(OnceLock::get).enumerate();
+        let (chunk, block) = chunks.filter(|(_, block)| block.extent(addr) > 0).last()?;
+        let before = (1_u64 << (FIRST as usize + chunk)) - (1 << FIRST);
+        let within = (addr - block.addr()) / self.size as u64;
+        u32::try_from(before + within).ok().map(Slot)
+    }
+
     /// How many bytes lie from an address on, in the memory of the elements.
     pub(crate) fn extent(&self, addr: u64) -> usize {
         self.chunks.iter().map_while(OnceLock::get).map(|block| block.extent(addr)).max().unwrap_or(0)

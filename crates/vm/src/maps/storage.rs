@@ -5,7 +5,8 @@
 //! stays safe to follow whatever other runs delete meanwhile; what it finds there may be another entry's value, as in
 //! Linux.
 
-use belay_object::MapDef;
+use belay_isa::Size;
+use belay_object::{GuardedKind, MapDef};
 
 use crate::errno::Errno;
 use crate::helpers::lock;
@@ -129,6 +130,8 @@ pub(crate) struct Guarded {
     plain: Box<[(usize, usize)]>,
     /// Where the spin lock lies.
     lock: Option<usize>,
+    /// Where the timer lies.
+    timer: Option<usize>,
 }
 
 impl Guarded {
@@ -143,13 +146,15 @@ impl Guarded {
         }
         plain.push((from, size));
         plain.retain(|(from, to)| from < to);
-        let lock = def.guarded.iter().find(|field| field.is_lock).map(|field| field.offset as usize);
-        Guarded { plain: plain.into(), lock }
+        let place =
+            |what| def.guarded.iter().find(|field| field.what == what).map(|field| field.offset as usize);
+        let (lock, timer) = (place(GuardedKind::SpinLock), place(GuardedKind::Timer));
+        Guarded { plain: plain.into(), lock, timer }
     }
 
     /// None, in values of that size.
     pub(crate) fn plain(size: usize) -> Guarded {
-        Guarded { plain: Box::new([(0, size)]), lock: None }
+        Guarded { plain: Box::new([(0, size)]), lock: None, timer: None }
     }
 
     /// Whether there are any.
@@ -171,6 +176,14 @@ impl Guarded {
         self.write(value, to);
         lock::give_back(lock);
         Ok(())
+    }
+
+    /// Gives up the timer of a value, if it has one: its entry was deleted or replaced.
+    pub(crate) fn end_timer(&self, value: Place<'_>) {
+        if let Some(timer) = self.timer {
+            let timer = value.skip(timer);
+            timer.block.put(timer.off, Size::DW, 0);
+        }
     }
 
     /// Whether values have a spin lock.
@@ -248,6 +261,11 @@ pub(crate) trait Storage: Send + Sync {
 
     /// The element at a cursor; 0 is the first. Entries that come and go meanwhile may be met or not.
     fn element(&self, cursor: u64, side: Side) -> Option<Element<'_>>;
+
+    /// The element whose value begins at an address, in kinds whose values hold timers.
+    fn owner_of(&self, _value: u64) -> Option<Element<'_>> {
+        None
+    }
 
     /// How many bytes lie between the values of two CPUs in what user space reads and writes; 0 where all CPUs share one.
     fn cpu_stride(&self) -> usize {

@@ -7,7 +7,7 @@ use belay_object::{Object, Program};
 use belay_scenario::capture::Captured;
 use belay_scenario::{Host, Ran, Runners, Summary};
 use belay_sockets::SocketTable;
-use belay_vm::{Clock, Machine};
+use belay_vm::{Fired, Machine, Maps};
 
 use super::dump::Dumps;
 use super::report::Row;
@@ -22,6 +22,7 @@ const WAITING: usize = 64;
 pub(super) struct Runs<'a> {
     pub(super) object: &'a Object,
     pub(super) runners: &'a Runners,
+    pub(super) maps: &'a Maps,
     pub(super) sockets: &'a SocketTable,
     pub(super) packets: &'a [Captured],
     pub(super) program: &'a Program,
@@ -33,6 +34,8 @@ pub(super) struct Runs<'a> {
 pub(super) enum Event {
     /// A line that the program has printed, on its way through the next packet.
     Printed(String),
+    /// A timer's callback is through.
+    Timer(Box<Fired>),
     /// A packet is through.
     Packet(Box<Row>),
 }
@@ -66,7 +69,11 @@ impl Runs<'_> {
             let leaves = summary.source.is_some_and(|source| hosts.has(source));
             let chosen = self.egress.filter(|_| leaves).unwrap_or(self.program);
             let elapsed = captured.time_ns.saturating_sub(first);
-            machine.clock = Clock::Fixed(SECOND.saturating_add(elapsed));
+            for fired in machine.advance_to(self.maps, SECOND.saturating_add(elapsed)) {
+                if events.send(Event::Timer(Box::new(fired))).is_err() {
+                    return;
+                }
+            }
             let outcome = match hosts.packet(&captured.bytes) {
                 Ok(mut packet) => self.runners.run(&chosen.name, &mut machine, &mut packet),
                 Err(why) => Ran::not_run(why),

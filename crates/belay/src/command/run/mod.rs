@@ -22,7 +22,7 @@ use super::verify::{diagnostic, report as program_report};
 use super::{Error, Exit, Output, Streams, input};
 use dump::Dumps;
 use live::{Event, Runs};
-use report::{Document, Totals};
+use report::{Document, Timer, Totals};
 
 pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> {
     let standard_inputs = [Some(&args.object), Some(&args.packets), args.sockets.as_ref()];
@@ -82,14 +82,30 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
         out.line(report::header(egress.is_some()))?;
     }
     let mut totals = Totals::default();
-    let runs =
-        Runs { object: &object, runners: &runners, sockets: &sockets, packets: &packets, program, egress };
+    let runs = Runs {
+        object: &object,
+        runners: &runners,
+        maps: &maps,
+        sockets: &sockets,
+        packets: &packets,
+        program,
+        egress,
+    };
     runs.each(&mut dumps, |event| match event {
         // In the report they stand beside their packet; so they do where only findings are shown.
         Event::Printed(_) if json || quiet => Ok(()),
         Event::Printed(line) => {
             out.line(report::printed(&line))?;
             out.flush()
+        }
+        Event::Timer(fired) => {
+            let timer = Timer::new(*fired, &object);
+            totals.add_timer(&timer);
+            if json {
+                document.timers.push(timer);
+                return Ok(());
+            }
+            timer.print(&mut out)
         }
         Event::Packet(row) => {
             totals.add(&row);

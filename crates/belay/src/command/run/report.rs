@@ -11,6 +11,7 @@ use belay_scenario::describe::{place, redirect, socket};
 use belay_scenario::{Ran, Summary};
 use belay_sockets::SocketTable;
 use belay_spec::Helper;
+use belay_vm::Fired;
 use serde::Serialize;
 
 use crate::command::args::RunArgs;
@@ -28,6 +29,9 @@ pub(super) struct Document {
     pub(super) runner: Option<&'static str>,
     pub(super) verified: Vec<ProgramReport>,
     pub(super) packets: Vec<Row>,
+    /// Callbacks of timers, which ran between packets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) timers: Vec<Timer>,
     pub(super) summary: Option<Totals>,
     /// The maps that were asked for, each as a file that fills it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -44,6 +48,7 @@ impl Document {
             runner: None,
             verified: Vec::new(),
             packets: Vec::new(),
+            timers: Vec::new(),
             summary: None,
             maps: BTreeMap::new(),
         }
@@ -68,6 +73,18 @@ pub(super) struct Row {
     redirect: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     assigned: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    printed: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
+}
+
+/// A callback of a timer.
+#[derive(Serialize)]
+pub(super) struct Timer {
+    program: String,
+    /// The clock when it ran.
+    time_ns: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     printed: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -187,18 +204,39 @@ impl Row {
         for line in self.printed.iter().filter(|_| quiet) {
             out.line(printed(line))?;
         }
-        for finding in &self.findings {
-            out.line(format!("       {}: {}", finding.kind, finding.message))?;
-            for (what, place) in
-                [("at", &finding.at), ("acquired at", &finding.acquired_at), ("ended at", &finding.ended_at)]
-            {
-                if let Some(place) = place {
-                    out.line(format!("         {what} {place}"))?;
-                }
+        print_findings(&self.findings, out)
+    }
+}
+
+impl Timer {
+    pub(super) fn new(fired: Fired, object: &Object) -> Timer {
+        let Fired { program, at, result, leaks, trace } = fired;
+        let printed = trace.printed.iter().map(|line| printable(line.trim_end())).collect();
+        let outcome = Ran { action: None, trace, fault: result.err(), leaks, skipped: None };
+        Timer { program, time_ns: at, printed, findings: findings(&outcome, object) }
+    }
+
+    /// What is wrong; nothing where nothing is.
+    pub(super) fn print(&self, out: &mut Output<'_>) -> Result<(), Error> {
+        if !self.findings.is_empty() {
+            out.line(format!("       in a timer of `{}`:", printable(&self.program)))?;
+        }
+        print_findings(&self.findings, out)
+    }
+}
+
+fn print_findings(findings: &[Finding], out: &mut Output<'_>) -> Result<(), Error> {
+    for finding in findings {
+        out.line(format!("       {}: {}", finding.kind, finding.message))?;
+        for (what, place) in
+            [("at", &finding.at), ("acquired at", &finding.acquired_at), ("ended at", &finding.ended_at)]
+        {
+            if let Some(place) = place {
+                out.line(format!("         {what} {place}"))?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn findings(outcome: &Ran, object: &Object) -> Vec<Finding> {
@@ -248,7 +286,16 @@ impl Totals {
         }
         self.lookups += row.lookups.len() as u64;
         self.found += row.lookups.iter().filter(|lookup| lookup.socket.is_some()).count() as u64;
-        for finding in &row.findings {
+        self.add_findings(&row.findings);
+    }
+
+    /// Counts a callback of a timer.
+    pub(super) fn add_timer(&mut self, timer: &Timer) {
+        self.add_findings(&timer.findings);
+    }
+
+    fn add_findings(&mut self, findings: &[Finding]) {
+        for finding in findings {
             match finding.kind {
                 "fault" => self.faults += 1,
                 "leak" => self.leaks += 1,
