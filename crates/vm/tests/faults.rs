@@ -341,3 +341,21 @@ fn null_memory_goes_with_size_zero_only() {
     assert_eq!(run(&call(0)).result, Ok(7));
     assert!(matches!(fault(&call(8)).0, FaultKind::Argument { helper: 28, .. }));
 }
+
+#[test]
+fn an_atomic_operation_gives_a_spilled_pointer_back() {
+    let operations = [
+        "r1 = xchg_64(r10 - 8, r1)",
+        "r1 = atomic_fetch_add((u64 *)(r10 - 8), r1)",
+        "r0 = 0\nr0 = cmpxchg_64(r10 - 8, r0, r1)\nr1 = r0",
+    ];
+    for operation in operations {
+        let report =
+            run(&format!("*(u64 *)(r10 - 8) = r1\n{operation}\nr0 = *(u32 *)(r1 + 0)\nr0 = 0\nexit"));
+        assert!(report.is_clean(), "{operation}: {report:#?}");
+    }
+    // What it leaves there is a number.
+    let body = "*(u64 *)(r10 - 8) = r1\nr2 = 8\nlock *(u64 *)(r10 - 8) += r2\nr1 = *(u64 *)(r10 - 8)\nr0 = *(u32 *)(r1 + 0)\nexit";
+    let fault = run(body).result.expect_err("a number");
+    assert!(matches!(fault.kind, FaultKind::NotAPointer { .. }), "{fault}");
+}

@@ -391,14 +391,21 @@ impl Guard {
         }
         self.access(world, &region, addr, size.bytes().into(), Use::Write)?;
         self.initialised(&region, addr, size.bytes().into())?;
+        // What was there comes out as it was: the verifier, too, gives a spilled pointer back.
+        let old = match region.what {
+            What::Stack(depth) => {
+                self.shadow.frame(depth).load(addr.wrapping_sub(region.base), size.bytes().into())
+            }
+            _ => Tag::Number,
+        };
         self.stored(&region, addr, size.bytes().into(), Tag::Number);
         match what {
-            AtomicOp::Cmpxchg => self.define(Reg::R0, Tag::Number)?,
+            AtomicOp::Cmpxchg => self.define(Reg::R0, old)?,
             AtomicOp::Xchg
             | AtomicOp::Add { fetch: true }
             | AtomicOp::Or { fetch: true }
             | AtomicOp::And { fetch: true }
-            | AtomicOp::Xor { fetch: true } => self.define(src, Tag::Number)?,
+            | AtomicOp::Xor { fetch: true } => self.define(src, old)?,
             _ => {}
         }
         Ok(op)
