@@ -1,4 +1,6 @@
-//! What the fuzz targets share: reading an object without asking the machine that they run on.
+//! What the fuzz targets share: reading an object without asking the machine that they run on, programs made of bytes.
+
+pub mod program;
 
 use std::sync::{Arc, OnceLock};
 
