@@ -39,6 +39,8 @@ pub use netns::{NetNs, NetNsError};
 pub use population::{Population, PopulationError};
 pub use record::{Recorder, record_profile};
 pub use run::{TestRun, TestRunResult, test_run};
-pub use snapshot::{Detail, LeftOut, Origin, Place, Snapshot, SnapshotError, read_datagram, snapshot};
+pub use snapshot::{
+    Changes, Detail, Follower, LeftOut, Origin, Place, Snapshot, SnapshotError, read_datagram, snapshot,
+};
 pub use sys::Errno;
 pub use verify::{LoadedObject, LoadedProgram, Verdict, verify_object, verify_program, verify_programs};

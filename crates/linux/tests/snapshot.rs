@@ -3,8 +3,10 @@
 //! What a population was made from is what a snapshot of it has to say.
 
 use std::collections::BTreeSet;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
 
-use belay_linux::{Detail, Kernel, NetNs, Origin, Place, Population, snapshot};
+use belay_linux::{Detail, Follower, Kernel, NetNs, Origin, Place, Population, snapshot};
 use belay_sockets::{NetnsId, SocketInfo, SocketTable, State};
 
 /// Every state, each kind of binding; what the kernel chooses (cookies, owners) left out.
@@ -156,8 +158,7 @@ fn namespaces_know_each_other_by_the_kernels_ids() {
     }
     let (one, two) = (NetNs::with_loopback().expect("one"), NetNs::with_loopback().expect("two"));
     one.veth("v1", &two, "v2").expect("a pair");
-    let listening =
-        two.run(|| std::net::TcpListener::bind("127.0.0.1:80")).expect("two").expect("a listener");
+    let listening = two.run(|| TcpListener::bind("127.0.0.1:80")).expect("two").expect("a listener");
     let seen =
         snapshot(&[Place::of("one", one), Place::of("two", two)], Detail::default()).expect("a snapshot");
     let reader = seen.table.read();
@@ -166,4 +167,72 @@ fn namespaces_know_each_other_by_the_kernels_ids() {
     assert_eq!((knows("one"), knows("two")), (vec![id("two")], vec![id("one")]));
     assert!(reader.sockets().all(|socket| socket.info().netns == id("two")));
     drop(listening);
+}
+
+/// The sockets of a table, as the command prints them.
+fn names(follower: &Follower) -> BTreeSet<String> {
+    follower.table().read().sockets().map(ToString::to_string).collect()
+}
+
+/// Takes announcements until the table is as wanted; the kernel sends them a little later.
+fn caught_up(follower: &mut Follower, wanted: &[String]) {
+    let wanted: BTreeSet<String> = wanted.iter().cloned().collect();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while names(follower) != wanted && Instant::now() < deadline {
+        follower.catch_up().expect("announcements");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(names(follower), wanted);
+}
+
+#[test]
+fn a_followed_table_sees_sockets_come_and_go() {
+    if Kernel::for_test("a table that follows").is_none() {
+        return;
+    }
+    let namespace = NetNs::with_loopback().expect("a namespace");
+    let place = Place::of("followed", namespace.try_clone().expect("a clone"));
+    let mut follower = Follower::start(place, Detail::default()).expect("a follower");
+    assert_eq!(names(&follower), BTreeSet::new());
+
+    let (listener, datagrams) = namespace
+        .run(|| {
+            (TcpListener::bind("127.0.0.1:80").expect("bound"), UdpSocket::bind("[::1]:53").expect("bound"))
+        })
+        .expect("inside");
+    let listening = "tcp listen 127.0.0.1:80".to_owned();
+    let changes = follower.refresh().expect("a look");
+    assert_eq!((changes.added, changes.removed, changes.changed, changes.left_out.len()), (2, 0, 0, 0));
+    assert_eq!(names(&follower), [listening.clone(), "udp close [::1]:53".into()].into());
+    // Nothing happened meanwhile.
+    assert_eq!(follower.refresh().expect("a look"), belay_linux::Changes::default());
+
+    drop(datagrams);
+    caught_up(&mut follower, std::slice::from_ref(&listening));
+
+    let client = namespace.run(|| TcpStream::connect("127.0.0.1:80").expect("connected")).expect("inside");
+    let (accepted, from) = listener.accept().expect("accepted");
+    follower.refresh().expect("a look");
+    let served = format!("tcp established 127.0.0.1:80 <- {from}");
+    assert_eq!(
+        names(&follower),
+        [listening.clone(), served, format!("tcp established {from} <- 127.0.0.1:80")].into()
+    );
+
+    // Who closes first waits, with the cookie of the connection; the other one is gone.
+    let cookie = |follower: &Follower, name: &str| {
+        let reader = follower.table().read();
+        reader.sockets().find(|socket| socket.to_string() == name).map(|socket| socket.cookie())
+    };
+    let before = cookie(&follower, &format!("tcp established {from} <- 127.0.0.1:80"));
+    drop(client);
+    std::thread::sleep(Duration::from_millis(20));
+    drop(accepted);
+    let waits = format!("tcp time_wait {from} <- 127.0.0.1:80");
+    caught_up(&mut follower, &[listening, waits.clone()]);
+    assert_eq!(cookie(&follower, &waits), before);
+    assert!(before.is_some());
+
+    drop(listener);
+    caught_up(&mut follower, &[waits]);
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,8 @@ pub struct Population {
     namespace: NetNs,
     /// The far ends of its devices.
     _outside: NetNs,
-    _sockets: Vec<Socket>,
+    described: Arc<Namespace>,
+    sockets: Vec<Socket>,
 }
 
 /// What could not be made real.
@@ -89,15 +91,33 @@ impl Population {
             table.sockets().map(|s| s.info()).filter(|info| info.netns == netns).collect();
         // A listener cannot be bound where a connection is; among themselves, the order of the table counts.
         infos.sort_by_key(|info| info.state.is_connected());
-        let made = namespace.run(|| {
-            infos
-                .iter()
-                .filter_map(|info| socket(info, &described).map_err(|e| failed(info, &e)).transpose())
-                .collect()
+        let mut population = Population { namespace, _outside: outside, described, sockets: Vec::new() };
+        match population.add(&infos)?.into_iter().next() {
+            Some(refused) => Err(refused),
+            None => Ok(population),
+        }
+    }
+
+    /// Makes these sockets as well, in this order; what the kernel refused.
+    ///
+    /// # Errors
+    /// If the namespace cannot be entered.
+    pub fn add(&mut self, infos: &[SocketInfo]) -> Result<Vec<PopulationError>, PopulationError> {
+        let described = &self.described;
+        let made = self.namespace.run(|| {
+            let made = |info| socket(info, described).map_err(|e| failed(info, &e));
+            infos.iter().map(made).collect::<Vec<_>>()
         });
-        let sockets: Result<Vec<Socket>, _> =
+        let made =
             made.map_err(|e| PopulationError { message: format!("cannot enter the namespace: {e}") })?;
-        Ok(Population { namespace, _outside: outside, _sockets: sockets? })
+        let mut refused = Vec::new();
+        for made in made {
+            match made {
+                Ok(socket) => self.sockets.extend(socket),
+                Err(error) => refused.push(error),
+            }
+        }
+        Ok(refused)
     }
 
     /// The namespace.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-use belay_sockets::{Builder, Conflict, Device, Namespace, NetnsId, SocketInfo, SocketTable, State};
+use belay_sockets::{Conflict, Device, Namespace, SocketInfo, SocketTable, State};
 
 use super::{LeftOut, SnapshotError};
 
@@ -41,62 +41,52 @@ impl Seen {
         self.namespaces.push(Namespaced { name: name.into(), devices, sockets, nsids });
     }
 
-    /// The table, and what has no place in it. Request sockets enter if their listener did; where a listener turns out not to be
-    /// theirs (of another device, say), all of them are left out.
+    /// The table, and what has no place in it.
     pub(super) fn table(self) -> Result<(SocketTable, Vec<LeftOut>), SnapshotError> {
-        let (mut builder, mut left_out) = self.fill(true)?;
-        let table = match builder.build() {
-            Err(Conflict::NoListener { .. }) => {
-                (builder, left_out) = self.fill(false)?;
-                builder.build()
-            }
-            built => built,
-        };
-        Ok((table.map_err(failed)?, left_out))
-    }
-
-    fn fill(&self, with_requests: bool) -> Result<(Builder, Vec<LeftOut>), SnapshotError> {
         let mut builder = SocketTable::builder();
         let mut left_out = Vec::new();
+        let mut requests = Vec::new();
         let named = self.namespaces.iter().map(|seen| builder.netns(&seen.name).map_err(failed));
         let ids = named.collect::<Result<Vec<_>, _>>()?;
-        for (seen, netns) in self.namespaces.iter().zip(&ids) {
-            for device in &seen.devices {
-                builder.device(*netns, device.clone()).map_err(failed)?;
+        for (seen, netns) in self.namespaces.into_iter().zip(&ids) {
+            for device in seen.devices {
+                builder.device(*netns, device).map_err(failed)?;
             }
-            for (nsid, other) in &seen.nsids {
-                let target = ids.get(*other).copied().unwrap_or(*netns);
-                builder.nsid(*netns, *nsid, target).map_err(failed)?;
+            for (nsid, other) in seen.nsids {
+                let target = ids.get(other).copied().unwrap_or(*netns);
+                builder.nsid(*netns, nsid, target).map_err(failed)?;
             }
-            seen.enter(*netns, with_requests, &mut builder, &mut left_out);
+            let mut cookies = HashSet::with_capacity(seen.sockets.len());
+            for info in seen.sockets {
+                // Seen twice, while the kernel's table moved on.
+                if info.cookie != 0 && !cookies.insert(info.cookie) {
+                    continue;
+                }
+                let info = SocketInfo { netns: *netns, ..info };
+                if info.state == State::NewSynRecv {
+                    requests.push(info);
+                } else if let Err(conflict) = builder.insert(info.clone()) {
+                    left_out.push(LeftOut::of(info, &conflict));
+                }
+            }
         }
-        Ok((builder, left_out))
+        let table = builder.build().map_err(failed)?;
+        // Each finds its listener, or has none any more.
+        for info in requests {
+            if let Err(conflict) = table.insert(info.clone()) {
+                left_out.push(LeftOut::of(info, &conflict));
+            }
+        }
+        Ok((table, left_out))
     }
 }
 
-impl Namespaced {
-    fn enter(&self, netns: NetnsId, with_requests: bool, builder: &mut Builder, left_out: &mut Vec<LeftOut>) {
-        let mut cookies = HashSet::with_capacity(self.sockets.len());
-        let mut listeners = HashSet::new();
-        let (requests, others): (Vec<_>, Vec<_>) =
-            self.sockets.iter().partition(|info| info.state == State::NewSynRecv);
-        for info in others.into_iter().chain(requests) {
-            // Seen twice, while the kernel's table moved on.
-            if info.cookie != 0 && !cookies.insert(info.cookie) {
-                continue;
-            }
-            let info = SocketInfo { netns, ..info.clone() };
-            let own = at(info.local.addr, info.local.port);
-            let everywhere = at(Ipv6Addr::UNSPECIFIED.into(), info.local.port);
-            let is_owned = with_requests && (listeners.contains(&own) || listeners.contains(&everywhere));
-            if info.state == State::NewSynRecv && !is_owned {
-                left_out.push(LeftOut { info, why: "no listener for this request socket".into() });
-            } else if let Err(conflict) = builder.insert(info.clone()) {
-                left_out.push(LeftOut { info, why: without_advice(&conflict) });
-            } else if info.state == State::Listen {
-                listeners.insert(own);
-            }
-        }
+impl LeftOut {
+    /// Without what the conflict advises the author of a file to do.
+    pub(super) fn of(info: SocketInfo, conflict: &Conflict) -> LeftOut {
+        let text = conflict.to_string();
+        let why = text.split_once(": ").map_or(text.as_str(), |(what, _)| what).to_owned();
+        LeftOut { info, why }
     }
 }
 
@@ -108,12 +98,6 @@ pub(super) fn at(addr: IpAddr, port: u16) -> (Ipv6Addr, u16) {
     };
     let is_wildcard = v6.to_ipv4_mapped().is_some_and(|a| a.is_unspecified());
     (if is_wildcard { Ipv6Addr::UNSPECIFIED } else { v6 }, port)
-}
-
-/// What a conflict says before it tells the author of a file what to do.
-fn without_advice(conflict: &Conflict) -> String {
-    let text = conflict.to_string();
-    text.split_once(": ").map_or(text.as_str(), |(what, _)| what).to_owned()
 }
 
 fn failed(conflict: Conflict) -> SnapshotError {

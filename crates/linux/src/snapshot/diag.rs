@@ -139,7 +139,7 @@ fn only_mark(attributes: &[Nla]) -> bool {
 }
 
 /// Two words, the low one first.
-fn cookie(bytes: [u8; 8]) -> u64 {
+pub(super) fn cookie(bytes: [u8; 8]) -> u64 {
     let [a, b, c, d, e, f, g, h] = bytes;
     u64::from(u32::from_ne_bytes([a, b, c, d])) | (u64::from(u32::from_ne_bytes([e, f, g, h])) << 32)
 }

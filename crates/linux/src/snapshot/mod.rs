@@ -9,6 +9,7 @@
 mod assemble;
 mod devices;
 mod diag;
+mod follow;
 mod infer;
 mod netlink;
 mod options;
@@ -25,6 +26,7 @@ use crate::netns::{NetNs, NetNsError};
 use assemble::Seen;
 pub(crate) use diag::find_connection;
 pub use diag::{Detail, read_datagram};
+pub use follow::{Changes, Follower};
 use options::Options;
 
 /// Why a snapshot could not be taken.
