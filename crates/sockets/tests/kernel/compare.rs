@@ -74,8 +74,8 @@ fn is_history(socket: &Socket, offset: usize, kernel: u32) -> bool {
     }
 }
 
-/// The words that differ.
-fn fields(kernel: &[u8; SOCK_VIEW_SIZE], socket: &Socket) -> Option<String> {
+/// The words that differ, in words.
+pub(crate) fn fields(kernel: &[u8; SOCK_VIEW_SIZE], socket: &Socket) -> Option<String> {
     let ours = &socket.view();
     let wrong: Vec<_> = (0..SOCK_VIEW_SIZE)
         .step_by(4)

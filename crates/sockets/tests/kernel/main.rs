@@ -3,7 +3,11 @@
 
 mod arguments;
 mod compare;
+mod dice;
 mod lab;
+mod near;
 mod oracle;
+mod pitfalls;
 mod random;
 mod scripted;
+mod worlds;

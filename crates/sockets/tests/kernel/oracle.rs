@@ -6,8 +6,9 @@
 use std::fmt::Write;
 use std::os::fd::AsFd;
 
-use belay_isa::{NoSymbols, assemble};
+use belay_isa::{CallTarget, Imm64, Symbols, assemble};
 use belay_linux::{Load, Loaded, TestRun, load, test_run};
+use belay_object::btf::{Btf, Kind, TypeId};
 use belay_sockets::{LookupKind, Protocol, SOCK_VIEW_SIZE, TCP_VIEW_SIZE, TcpInfo, Tuple};
 
 const TUPLE: usize = 16;
@@ -20,7 +21,8 @@ const LISTENER: usize = 84;
 const LISTENER_MARK: usize = 88;
 const VIEW: usize = 96;
 const TCP_VIEW: usize = VIEW + SOCK_VIEW_SIZE;
-const PACKET: usize = TCP_VIEW + TCP_VIEW_SIZE;
+const COOKIE: usize = TCP_VIEW + TCP_VIEW_SIZE;
+const PACKET: usize = COOKIE + 8;
 
 /// `BPF_PROG_TYPE_SCHED_CLS`.
 const SCHED_CLS: u32 = 3;
@@ -39,6 +41,8 @@ pub(crate) struct Answer {
     pub(crate) tcp: bool,
     /// The mark of what `bpf_get_listener_sock` returned.
     pub(crate) listener: Option<u32>,
+    /// `SO_COOKIE`, which no field of `struct bpf_sock` shows: 0 if nobody has asked for it yet.
+    pub(crate) cookie: u64,
     /// `struct bpf_sock`, as far as it may be read.
     pub(crate) view: [u8; SOCK_VIEW_SIZE],
     /// `struct bpf_tcp_sock`, zeros if there is none.
@@ -95,6 +99,17 @@ impl Oracle {
         Oracle { tc: programs(SCHED_CLS), xdp: programs(XDP) }
     }
 
+    /// Whether a listener is found by a tuple of so many bytes, the first of `tuple`. To be called inside the namespace.
+    pub(crate) fn finds_of_size(size: usize, tuple: &[u8]) -> bool {
+        let program = program(SCHED_CLS, 84, size, &Kernel::running());
+        let mut packet = [0u8; PACKET];
+        packet[12..14].fill(0xff);
+        packet[TUPLE..TUPLE + tuple.len()].copy_from_slice(tuple);
+        packet[NETNS..NETNS + 8].copy_from_slice(&CURRENT_NETNS.to_ne_bytes());
+        let run = TestRun { data_in: &packet, ..TestRun::default() };
+        word(&test_run(program.fd.as_fd(), &run).expect("the program runs").data_out, FOUND) == 1
+    }
+
     /// Asks from a tc program. Call it inside the namespace.
     pub(crate) fn ask(&self, question: &Question) -> Option<Answer> {
         let mut context = [0u8; 192];
@@ -126,27 +141,64 @@ impl Oracle {
             tcp: word(&packet, TCP) == 1,
             listener: (word(&packet, LISTENER) == 1).then(|| word(&packet, LISTENER_MARK)),
             view: packet[VIEW..TCP_VIEW].try_into().expect("80 bytes"),
-            tcp_view: packet[TCP_VIEW..PACKET].try_into().expect("112 bytes"),
+            tcp_view: packet[TCP_VIEW..COOKIE].try_into().expect("112 bytes"),
+            cookie: u64::from_ne_bytes(packet[COOKIE..PACKET].try_into().expect("8 bytes")),
         })
     }
 }
 
+/// `struct sock_common` in the running kernel, and how a program comes to see it: by a cast that only reads.
+struct Kernel {
+    sock_common: TypeId,
+    /// Of `skc_cookie`, in bytes.
+    cookie: u32,
+    cast: TypeId,
+}
+
+impl Kernel {
+    fn running() -> Self {
+        let btf = Btf::running_kernel().expect("the kernel's types");
+        let sock_common =
+            btf.find("sock_common", |kind| matches!(kind, Kind::Struct { .. })).expect("a type");
+        let members = btf.get(sock_common).kind.members().expect("members");
+        let cookie =
+            members.iter().find(|member| member.name == "skc_cookie").expect("a field").bit_offset / 8;
+        Kernel { sock_common, cookie, cast: btf.find_func("bpf_rdonly_cast").expect("a kernel function") }
+    }
+}
+
+impl Symbols for Kernel {
+    fn callee(&self, name: &str) -> Option<CallTarget> {
+        let id = i32::try_from(self.cast.0).ok()?;
+        (name == "bpf_rdonly_cast").then_some(CallTarget::Kfunc { id, btf: 0 })
+    }
+
+    fn address(&self, _name: &str, _offset: i32) -> Option<Imm64> {
+        None
+    }
+}
+
 fn programs(prog_type: u32) -> Vec<Program> {
+    let kernel = Kernel::running();
     let mut programs = Vec::new();
     for (protocol, kind, helper) in LOOKUPS {
         for size in [Tuple::V4_SIZE, Tuple::V6_SIZE] {
-            let text = text(prog_type, helper, size);
-            let assembly = assemble(&text, &NoSymbols).unwrap_or_else(|e| panic!("{e}\n{text}"));
-            let request = Load { prog_type, insns: &assembly.slots, name: "sk_oracle", ..Load::default() };
-            let loaded = load(&request).unwrap_or_else(|e| panic!("{e}\n{text}"));
+            let loaded = program(prog_type, helper, size, &kernel);
             programs.push(Program { protocol, kind, size, loaded });
         }
     }
     programs
 }
 
+fn program(prog_type: u32, helper: u32, size: usize, kernel: &Kernel) -> Loaded {
+    let text = text(prog_type, helper, size, kernel);
+    let assembly = assemble(&text, kernel).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let request = Load { prog_type, insns: &assembly.slots, name: "sk_oracle", ..Load::default() };
+    load(&request).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
 /// The program. `struct bpf_sock` is copied in words: of a `sock_common` only the words that it has, the rest of a full socket.
-fn text(prog_type: u32, helper: u32, size: usize) -> String {
+fn text(prog_type: u32, helper: u32, size: usize, kernel: &Kernel) -> String {
     let (data, end) = if prog_type == XDP { (0, 4) } else { (76, 80) };
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").expect("a string takes it");
@@ -161,6 +213,8 @@ fn text(prog_type: u32, helper: u32, size: usize) -> String {
     for offset in [0, 4, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 68, 72, 76] {
         line(format!("r1 = *(u32 *)(r9 + {offset}); *(u32 *)(r7 + {}) = r1", VIEW + offset));
     }
+    line(format!("r1 = r9; r2 = {}; call bpf_rdonly_cast", kernel.sock_common.0));
+    line(format!("r1 = *(u64 *)(r0 + {}); *(u64 *)(r7 + {COOKIE}) = r1", kernel.cookie));
     // XDP programs may not call these three.
     if prog_type != XDP {
         line("r1 = r9; call 95; if r0 == 0 goto no_full".into());

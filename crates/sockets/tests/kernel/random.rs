@@ -7,34 +7,13 @@ use belay_linux::Kernel;
 use belay_sockets::{Endpoint, Family, LookupKind, Protocol, Query, Tuple};
 
 use crate::compare::assert_same;
+use crate::dice::Dice;
 use crate::lab::{Lab, Options, is_wildcard};
 use crate::oracle::Oracle;
 
 const ROUNDS: u64 = 12;
 const SOCKETS: usize = 120;
 const QUESTIONS: usize = 4000;
-
-/// A small generator, so that a failing seed can be run again.
-struct Dice(u64);
-
-impl Dice {
-    /// A number below `sides`.
-    fn roll(&mut self, sides: usize) -> usize {
-        // splitmix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed >> 33) % sides as u64).expect("below a usize")
-    }
-
-    fn one_in(&mut self, sides: usize) -> bool {
-        self.roll(sides) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())]
-    }
-}
 
 /// Addresses to bind, to connect to and to ask for: near misses of one another.
 const ADDRESSES: [&str; 12] = [
