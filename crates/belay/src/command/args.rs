@@ -1,5 +1,6 @@
 //! The flag table: every verb, flag and default.
 
+use belay_sockets::Protocol;
 use belay_spec::Release;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -26,6 +27,9 @@ pub(crate) enum Verb {
     Disasm(DisasmArgs),
     /// Explain an error code; without one, list all codes
     Explain(ExplainArgs),
+    /// List this host's sockets, write them down, look a packet's socket up
+    #[command(subcommand)]
+    Sockets(SocketsVerb),
     /// Ask the running kernel (needs root)
     #[command(subcommand)]
     Kernel(KernelVerb),
@@ -37,6 +41,115 @@ pub(crate) enum KernelVerb {
     Verify(KernelVerifyArgs),
     /// Record what the running kernel allows, for `--kernel FILE` on any machine
     Profile(KernelProfileArgs),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum SocketsVerb {
+    /// List sockets as `ss` does: those of this host, of a namespace, or of a file
+    List(SocketsListArgs),
+    /// Write the sockets of this host down, as a file for `--sockets`
+    Dump(SocketsDumpArgs),
+    /// Say which socket a packet would find, and why that one
+    Lookup(SocketsLookupArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SocketSource {
+    /// Socket table (docs/sockets.md) instead of this host's sockets; `-` is standard input
+    #[arg(long, value_name = "TOML")]
+    pub(crate) sockets: Option<String>,
+    /// Network namespace: a name of `ip netns`, a path, a process id, or with `--sockets` a name in the file; may be
+    /// given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) netns: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SocketsListArgs {
+    #[command(flatten)]
+    pub(crate) source: SocketSource,
+    /// Only sockets of this protocol
+    #[arg(long, value_enum)]
+    pub(crate) protocol: Option<SocketProtocol>,
+    /// Only sockets in this state, `listen` or `time-wait`, or as `ss` writes it; may be given several times
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Vec<String>,
+    /// Only sockets with this port at either end; may be given several times
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Vec<u16>,
+    /// Only sockets with this address at either end, `10.0.0.1` or `10.0.0.0/8`; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Vec<String>,
+    /// The same as `--format json`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SocketsDumpArgs {
+    /// Network namespace: a name of `ip netns`, a path, or a process id; may be given several times, the first is where
+    /// programs run
+    #[arg(long, value_name = "NAME")]
+    pub(crate) netns: Vec<String>,
+    /// With what `struct bpf_tcp_sock` shows of each connection
+    #[arg(long)]
+    pub(crate) tcp_info: bool,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<String>,
+    /// No notes on what could not be read
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The source is the packet's sender: `belay sockets lookup tcp 192.0.2.9:4000 192.0.2.1:22`.\n\n\
+        Exit status: 0 a socket is found, 1 none is, 2 usage, input or internal error."
+)]
+pub(crate) struct SocketsLookupArgs {
+    /// Protocol, source and destination of the packet
+    #[arg(required = true, value_names = ["PROTOCOL", "SOURCE", "DESTINATION"], num_args = 1..)]
+    pub(crate) packet: Vec<String>,
+    /// The device that the packet comes from; without it, no socket that is bound to a device is found
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+    /// As which helper: `sk` is `bpf_sk_lookup_tcp` or `_udp`, `skc` is `bpf_skc_lookup_tcp` and what tcp does if not given
+    #[arg(long, value_enum)]
+    pub(crate) helper: Option<LookupHelper>,
+    #[command(flatten)]
+    pub(crate) source: SocketSource,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// A protocol with sockets.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SocketProtocol {
+    /// TCP
+    Tcp,
+    /// UDP
+    Udp,
+}
+
+impl SocketProtocol {
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            SocketProtocol::Tcp => Protocol::Tcp,
+            SocketProtocol::Udp => Protocol::Udp,
+        }
+    }
+}
+
+/// A helper that looks sockets up.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LookupHelper {
+    /// Full sockets: `bpf_sk_lookup_tcp`, `bpf_sk_lookup_udp`
+    Sk,
+    /// Request and time-wait sockets, too: `bpf_skc_lookup_tcp`
+    Skc,
 }
 
 #[derive(Args, Debug)]
@@ -257,6 +370,10 @@ impl Arguments {
             Verb::Test(args) => return args.output.format == TestFormat::Json,
             Verb::Disasm(args) => &args.output,
             Verb::Explain(args) => &args.output,
+            Verb::Sockets(SocketsVerb::List(args)) if args.json => return true,
+            Verb::Sockets(SocketsVerb::List(args)) => &args.output,
+            Verb::Sockets(SocketsVerb::Lookup(args)) => &args.output,
+            Verb::Sockets(SocketsVerb::Dump(_)) => return false,
             Verb::Kernel(KernelVerb::Verify(args)) => &args.output,
             Verb::Kernel(KernelVerb::Profile(_)) => return false,
         };

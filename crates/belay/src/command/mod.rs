@@ -15,6 +15,7 @@ mod kernel;
 mod output;
 mod profile;
 mod run;
+mod sockets;
 mod test;
 mod verify;
 
@@ -96,6 +97,7 @@ fn dispatch(arguments: Arguments, streams: &mut Streams) -> Result<Exit, Error> 
         Verb::Test(args) => test::test(&args, streams),
         Verb::Disasm(args) => disasm::disasm(&args, streams),
         Verb::Explain(args) => explain::explain(&args, streams),
+        Verb::Sockets(verb) => sockets::sockets(&verb, streams),
         Verb::Kernel(KernelVerb::Verify(args)) => kernel::verify(&args, streams),
         Verb::Kernel(KernelVerb::Profile(args)) => profile::record(&args, streams),
     }
