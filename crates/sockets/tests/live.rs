@@ -1,5 +1,7 @@
 //! The table while it changes: what lookups find before and after, who stays readable, what an id means.
 
+use std::time::{Duration, Instant};
+
 use belay_sockets::{
     Conflict, Device, Endpoint, Found, LookupKind, NetnsId, NsidArg, Protocol, Query, Reader, Section,
     SocketId, SocketInfo, SocketTable, State, Tuple,
@@ -38,12 +40,13 @@ fn found(table: &SocketTable, from: &str, to: &str) -> Option<SocketId> {
 /// Empties the memory of what was removed, as far as it can be: sections of other tests' threads may be in the way for a
 /// while. How many sockets are held.
 fn settle(table: &SocketTable) -> usize {
-    for _ in 0..1000 {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(20) {
         let usage = table.collect();
         if usage.sockets + usage.held + usage.empty == usage.slots {
             return usage.held;
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     panic!("something is nowhere: {:?}", table.collect());
 }

@@ -99,6 +99,8 @@ pub(crate) struct Chains<B> {
     by: PhantomData<fn(B)>,
 }
 
+/// Twice as many lists as sockets, as a power of two: a lookup that finds nothing should meet nobody.
+const SPARE: u32 = 1;
 /// The least lists that a table has, as a power of two.
 #[cfg(not(belay_loom))]
 const LEAST: u32 = 4;
@@ -109,7 +111,7 @@ const LEAST: u32 = 0;
 impl<B: By> Chains<B> {
     /// For so many sockets at first.
     pub(crate) fn with_capacity(sockets: usize) -> Chains<B> {
-        let log = sockets.next_power_of_two().ilog2().clamp(LEAST, 31);
+        let log = (sockets.next_power_of_two().ilog2() + SPARE).clamp(LEAST, 31);
         let chains = Chains {
             shape: AtomicU32::new(Shape::new(log, 0).0),
             size: AtomicUsize::new(0),
@@ -188,12 +190,12 @@ impl<B: By> Chains<B> {
         self.size.fetch_sub(1, Relaxed);
     }
 
-    /// Counts one more socket. With more sockets than lists the table grows, unless somebody may still walk the lists
+    /// Counts one more socket. With too many sockets for its lists the table grows, unless somebody may still walk the lists
     /// from before the last time.
     fn make_room(&self, slots: &Slots, hasher: &Hasher, section: &Section) -> Shape {
         let shape = self.shape();
         let size = self.size.fetch_add(1, Relaxed) + 1;
-        if size <= 1 << shape.log() || shape.log() == 31 {
+        if size << SPARE <= 1 << shape.log() || shape.log() == 31 {
             return shape;
         }
         if !self.quiet.load(Acquire) {
