@@ -124,7 +124,7 @@ fn make(child: u16, count: u16) -> std::io::Result<Sockets> {
             3 => sockets.datagrams.push(UdpSocket::bind(v6)?),
             // Two sockets at once, so every second time.
             4 | 6 => {
-                sockets.connections.extend(to(sockets.listeners.iter().rev().nth(usize::from(kind == 4)))?)
+                sockets.connections.extend(to(sockets.listeners.iter().rev().nth(usize::from(kind == 4)))?);
             }
             _ => {}
         }

@@ -93,6 +93,14 @@ impl Kernel {
     }
 }
 
+/// How many processors the machine can have, switched on or not (`nr_cpu_ids`): the verifier's bound for the number of one.
+pub fn possible_processors() -> Option<u32> {
+    let listed = std::fs::read_to_string("/sys/devices/system/cpu/possible").ok()?;
+    // `0-3,8-11`: the numbers that there are.
+    let last = listed.trim().rsplit([',', '-']).next()?;
+    last.parse::<u32>().ok()?.checked_add(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +116,4 @@ mod tests {
         assert_eq!(kernel("6.11.2").profile(), None);
         assert_eq!(kernel("7.1").profile(), None);
     }
-}
-
-/// How many processors the machine can have, switched on or not (`nr_cpu_ids`): the verifier's bound for the number of one.
-pub fn possible_processors() -> Option<u32> {
-    let listed = std::fs::read_to_string("/sys/devices/system/cpu/possible").ok()?;
-    // `0-3,8-11`: the numbers that there are.
-    let last = listed.trim().rsplit([',', '-']).next()?;
-    last.parse::<u32>().ok()?.checked_add(1)
 }
