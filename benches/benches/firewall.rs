@@ -22,6 +22,10 @@ use belay_vm::{Compiled, Machine, Maps, Packet};
 const SK_BUFF: usize = 192;
 const SK_BUFF_IFINDEX: usize = 40;
 
+/// How often, and for how long, threads are let run: of short windows some are undisturbed on all processors.
+const WINDOWS: usize = 60;
+const WINDOW: Duration = Duration::from_millis(40);
+
 fn main() {
     let object = read_object();
     let verified = proof(&object);
@@ -136,7 +140,7 @@ impl Ground {
     /// deal them out.
     fn threads(&self, verified: &Verified, threads: usize) -> f64 {
         let native = Compiled::new(verified, Arc::clone(&self.maps)).expect("it is compiled");
-        let best = (0..8).map(|_| {
+        let best = (0..WINDOWS).map(|_| {
             let (stop, started) = (AtomicBool::new(false), Instant::now());
             let runs: u64 = std::thread::scope(|scope| {
                 let workers: Vec<_> = (0..threads)
@@ -156,7 +160,7 @@ impl Ground {
                         })
                     })
                     .collect();
-                std::thread::sleep(Duration::from_millis(300));
+                std::thread::sleep(WINDOW);
                 stop.store(true, Ordering::Relaxed);
                 workers.into_iter().map(|worker| worker.join().expect("a worker")).sum()
             });

@@ -150,7 +150,7 @@ pub(crate) struct Code {
     pub(crate) release: Release,
     /// What it can see of its context: everything, unless a proof says otherwise.
     pub(crate) sight: Sight,
-    /// The slots that load a bound of the packet, if native code gets those as arguments.
+    /// The slots that load a bound of the packet, if native code gets those as arguments: then it calls nothing.
     pub(crate) passed: Option<Box<[(u32, Bound)]>>,
     /// Whether it calls helpers: without them a run leaves no trace.
     pub(crate) calls_helpers: bool,

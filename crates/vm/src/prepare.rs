@@ -131,7 +131,8 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
         }
     }
     // What it calls might move the bounds, or look at the context itself.
-    let calls = code.calls_helpers || code.ops.iter().any(|op| matches!(op, Op::Call { .. }));
+    let calls =
+        code.calls_helpers || code.ops.iter().any(|op| matches!(op, Op::Call { .. } | Op::LoadPacket { .. }));
     code.passed = (code.sight < Sight::All && !calls).then(|| bounds.into());
     Ok(code)
 }

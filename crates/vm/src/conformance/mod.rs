@@ -61,7 +61,7 @@ fn unwatched(checked: &Checked, report: &Report, memory: &[u8], compiled: bool) 
     };
     if compiled {
         let native = Compiled::watched(checked.code(), &maps).expect("it compiles");
-        return native.entry()(block.addr(), memory.len() as u64, 0, 0, 0, &mut world);
+        return native.entry().run([block.addr(), memory.len() as u64, 0, 0, 0], &mut world);
     }
     match engine::execute(&mut Unwatched, &mut state, &mut world) {
         Ok(End::Exit(r0)) => r0,

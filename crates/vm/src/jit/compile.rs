@@ -44,7 +44,7 @@ pub(super) fn publish(code: &Code, maps: &Maps) -> Result<Published, String> {
     let unit = Unit::declare(code, maps, &mut module)?;
     let entry = unit.functions.get(&0).ok_or("a program without instructions")?.id;
     compile(&unit, &mut module, |_, _| ())?;
-    Published::new(module, entry)
+    Published::new(module, entry, code.passed.is_some())
 }
 
 /// Compiles a program for the eye only.

@@ -42,7 +42,7 @@ use crate::prepare::{self, PrepareError};
 use crate::world::World;
 
 pub use listing::{Line, Listing};
-pub(crate) use memory::{Published, call};
+pub(crate) use memory::{Entry, Published, call};
 pub(crate) use runtime::{Native, helper};
 
 /// Why a verified program was not compiled.
@@ -65,7 +65,7 @@ pub enum CompileError {
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// The function to enter; it is part of `code`.
-    entry: Native,
+    entry: Entry,
     code: Arc<Code>,
     hook: &'static Hook,
     maps: Arc<Maps>,
@@ -141,14 +141,13 @@ impl Compiled {
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Outcome {
         let (code, mut input) = (&*self.code, input.into());
         machine.begin(code.calls_helpers);
+        if self.entry.is_alone() {
+            let [data, end, meta, len] = code.layout.pass(&mut input);
+            let r0 = self.entry.run_alone([machine.context.addr(), data, end, meta, len]);
+            return Outcome { r0: r0 as u32, hook: self.hook };
+        }
         let reading = Reading::of(&input, code.sight);
-        let bounds = match code.passed {
-            Some(_) => code.layout.pass(&mut input),
-            None => {
-                code.layout.enter(machine, &mut input, code.sight);
-                [0; 4]
-            }
-        };
+        code.layout.enter(machine, &mut input, code.sight);
         let context = machine.context.addr();
         let mut world = World {
             mem: self.memory,
@@ -163,8 +162,7 @@ impl Compiled {
             tail_calls: 0,
             pending: None,
         };
-        let [data, end, meta, len] = bounds;
-        let r0 = (self.entry)(context, data, end, meta, len, &mut world);
+        let r0 = self.entry.run([context, 0, 0, 0, 0], &mut world);
         code.layout.leave(&world.machine.context, &mut world.input, code.sight);
         Outcome { r0: r0 as u32, hook: self.hook }
     }

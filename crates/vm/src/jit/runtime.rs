@@ -84,14 +84,14 @@ pub(super) extern "C" fn tail_call(
     world: &mut World<'_>,
 ) -> u64 {
     let Some(code) = world.tail_call(map, index as u32) else { return 0 };
-    let entry: Native = match &code.native {
-        Some(native) => native.entry(),
+    match &code.native {
+        Some(native) => native.entry().address(),
         None => {
             world.pending = Some(code);
-            interpret
+            let entry: Native = interpret;
+            entry as usize as u64
         }
-    };
-    entry as usize as u64
+    }
 }
 
 /// Goes on in a program that has no native code.
