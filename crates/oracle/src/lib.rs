@@ -16,7 +16,7 @@ mod machine;
 mod question;
 mod remembered;
 
-pub use machine::{Machine, MachineError, Unavailable};
+pub use machine::{Machine, MachineError, PROCESSORS, Unavailable};
 pub use question::{Answer, Question, Verdict, What};
 
 /// Between host and guest: where each side finds what the other wrote.

@@ -23,6 +23,9 @@ const SILENCE: Duration = Duration::from_secs(240);
 /// Memory of the guest in MiB: the archive, its files, and the logs of the largest programs.
 const MEMORY: &str = "2048";
 
+/// Processors of the guest: the verifier bounds the number of one by it.
+pub const PROCESSORS: u32 = 1;
+
 /// A kernel that can be booted.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -157,7 +160,7 @@ impl Machine {
         let serial = |name: &str| format!("file:{}", place.file(name).display());
         Command::new(QEMU)
             // Emulated, even where there is virtualisation: that runs anywhere, and the same everywhere.
-            .args(["-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", MEMORY])
+            .args(["-accel", "tcg", "-cpu", "max", "-smp", &PROCESSORS.to_string(), "-m", MEMORY])
             .args(["-nodefaults", "-display", "none", "-no-reboot"])
             .args(["-serial", &serial("console"), "-serial", &serial("answers")])
             .arg("-kernel")

@@ -133,7 +133,11 @@ fn belay(source: &Source, program: &str, release: Release, options: &Options) ->
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let object = Object::parse(&source.path, &source.bytes, options).map_err(|e| e.to_string())?;
         let program = object.programs.iter().find(|p| p.name == program).ok_or("no such program")?;
-        let options = belay_verifier::Options { kernel: Kernel::BuiltIn(release), ..Default::default() };
+        let options = belay_verifier::Options {
+            kernel: Kernel::BuiltIn(release),
+            processors: Some(belay_oracle::PROCESSORS),
+            ..Default::default()
+        };
         Ok::<_, String>(belay_verifier::verify(&object, program, &options).verdict)
     }));
     match judged {
