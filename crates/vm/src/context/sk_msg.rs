@@ -13,8 +13,7 @@ fields! {
 impl Seen for SkMsg {
     fn enter(&mut self, block: &Block, sockets: Sockets<'_>) {
         let fields = Fields::get();
-        let all = self.shown().total();
-        self.shown_mut().show(0, all);
+        self.show_first();
         let sock = &self.sock;
         put32(block, fields.family, sock.family);
         put_bytes(block, fields.remote_ip4, &sock.dst_ip4.octets());

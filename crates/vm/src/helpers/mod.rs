@@ -144,6 +144,8 @@ static TABLE: &[Helper] = &[
     plain(87, map::push),
     plain(88, map::pop),
     plain(89, map::peek),
+    plain(90, message::push_data),
+    plain(91, message::pop_data),
     plain(93, lock::lock),
     plain(94, lock::unlock),
     plain(95, sockets::fullsock),

@@ -2,9 +2,12 @@
 
 use crate::memory::Block;
 
-/// Bytes at a stable address.
+/// Bytes at an address that is stable until their number grows.
 pub(crate) struct Bytes {
+    /// Where they lie, with room for more.
     block: Block,
+    /// How many there are.
+    total: usize,
     start: usize,
     end: usize,
 }
@@ -23,9 +26,7 @@ impl Default for Bytes {
 
 impl Clone for Bytes {
     fn clone(&self) -> Self {
-        let mut all = vec![0; self.block.len()];
-        let _ = self.block.read(0, &mut all);
-        Bytes { start: self.start, end: self.end, ..Bytes::new(&all) }
+        Bytes { start: self.start, end: self.end, ..Bytes::new(&self.all()) }
     }
 }
 
@@ -34,7 +35,7 @@ impl Bytes {
     pub(crate) fn new(bytes: &[u8]) -> Bytes {
         let block = Block::zeroed(bytes.len());
         let _ = block.write(0, bytes);
-        Bytes { block, start: 0, end: bytes.len() }
+        Bytes { block, total: bytes.len(), start: 0, end: bytes.len() }
     }
 
     /// Replaces them by others, followed by zeros up to a length; a new place is taken only if there is no room.
@@ -44,7 +45,27 @@ impl Bytes {
         }
         let _ = self.block.clear(0, self.block.len());
         let _ = self.block.write(0, bytes.get(..len).unwrap_or(bytes));
-        (self.start, self.end) = (0, len);
+        (self.start, self.end, self.total) = (0, len, len);
+    }
+
+    /// Inserts zeros at a place; where there is no room, all move to a new one.
+    pub(crate) fn insert(&mut self, at: usize, len: usize) {
+        let rest = self.part(at, self.total);
+        self.total += len;
+        if self.block.len() < self.total {
+            let block = Block::zeroed(self.total.next_power_of_two());
+            let _ = block.write(0, &self.part(0, at));
+            self.block = block;
+        }
+        let _ = self.block.clear(at, len);
+        let _ = self.block.write(at + len, &rest);
+    }
+
+    /// Removes those from a place on.
+    pub(crate) fn remove(&mut self, at: usize, len: usize) {
+        let rest = self.part(at + len, self.total);
+        let _ = self.block.write(at, &rest);
+        self.total = at + rest.len();
     }
 
     /// The address of the first.
@@ -64,12 +85,12 @@ impl Bytes {
 
     /// How many there are, seen or not.
     pub(crate) fn total(&self) -> usize {
-        self.block.len()
+        self.total
     }
 
     /// Lets the program see those from one place to another; false, and nothing done, if there are not that many.
     pub(crate) fn show(&mut self, start: usize, end: usize) -> bool {
-        let fits = start <= end && end <= self.block.len();
+        let fits = start <= end && end <= self.total;
         if fits {
             (self.start, self.end) = (start, end);
         }
@@ -78,15 +99,18 @@ impl Bytes {
 
     /// A copy of those that the program sees.
     pub(crate) fn copy(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.len()];
-        let _ = self.block.read(self.start, &mut bytes);
-        bytes
+        self.part(self.start, self.end)
     }
 
     /// A copy of all.
     pub(crate) fn all(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.total()];
-        let _ = self.block.read(0, &mut bytes);
+        self.part(0, self.total)
+    }
+
+    /// A copy of those from one place to another.
+    fn part(&self, from: usize, to: usize) -> Vec<u8> {
+        let mut bytes = vec![0; to.saturating_sub(from)];
+        let _ = self.block.read(from, &mut bytes);
         bytes
     }
 }

@@ -9,6 +9,7 @@ mod control;
 mod dissect;
 mod judge;
 mod lookup;
+mod message;
 mod mismatch;
 mod packets;
 mod random;

@@ -50,6 +50,8 @@ const CALLS: &[(&str, &str)] = &[
     ("bpf_msg_apply_bytes", "r1 = r6\nr2 = S\n"),
     ("bpf_msg_cork_bytes", "r1 = r6\nr2 = S\n"),
     ("bpf_msg_pull_data", "r1 = r6\nr2 = S\nr3 = S\nr4 = 0\n"),
+    ("bpf_msg_push_data", "r1 = r6\nr2 = S\nr3 = S\nr4 = 0\n"),
+    ("bpf_msg_pop_data", "r1 = r6\nr2 = S\nr3 = S\nr4 = 0\n"),
     ("bpf_bind", "r1 = r6\nr2 = B\nr3 = 16\n"),
     ("bpf_sysctl_get_name", "r1 = r6\nr2 = B\nr3 = 16\nr4 = S\n"),
     ("bpf_sysctl_get_current_value", "r1 = r6\nr2 = B\nr3 = 16\n"),

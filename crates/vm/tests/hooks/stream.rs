@@ -12,7 +12,7 @@ use belay_vm::{SkMsg, Sock, SockOps};
 use crate::judge::{InKernel, Lab, every_load, hook, keep, object, ours, same};
 
 /// A real socket's model: TCP keeps the mapped addresses of an IPv4 connection, too.
-fn model(local: SocketAddr, remote: SocketAddr) -> Sock {
+pub(crate) fn model(local: SocketAddr, remote: SocketAddr) -> Sock {
     let sock = if local.is_ipv4() { Sock::tcp4() } else { Sock::tcp6() };
     let mapped = |address: SocketAddr| match address.ip() {
         std::net::IpAddr::V4(ip) => ip.to_ipv6_mapped(),
