@@ -38,6 +38,7 @@ errnos! {
     ENOSPC = 28, "no space left";
     ERANGE = 34, "out of range";
     EDEADLK = 35, "it would wait for itself";
+    ENOMSG = 42, "no such message";
     EPROTO = 71, "protocol error";
     EOVERFLOW = 75, "value too large";
     EBADFD = 77, "descriptor in bad state";

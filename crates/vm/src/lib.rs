@@ -40,7 +40,7 @@ pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictnes
 pub use errno::Errno;
 pub use input::{
     DeviceAccess, FlowDissection, FlowKeys, Input, Reuseport, SkLookup, SkMsg, Sock, SockAddr, SockOps,
-    Sockopt, SockoptOutcome, Sysctl, UserAddress,
+    Sockopt, SockoptOutcome, SynHeaders, Sysctl, UserAddress,
 };
 pub use interpreter::{Interpreter, Run};
 pub use jit::{CompileError, Compiled, Line, Listing, Outcome};

@@ -55,11 +55,16 @@ impl Seen for SockOps {
                 put_bytes(block, *to, tcp.get(*from..from + size).unwrap_or_default());
             }
         }
-        put64(block, fields.skb_data, self.header().addr());
-        put64(block, fields.skb_data_end, self.header().end_addr());
         put32(block, fields.skb_len, self.skb_len);
         put32(block, fields.skb_tcp_flags, self.skb_tcp_flags);
         put64(block, fields.skb_hwtstamp, self.skb_hwtstamp);
+        self.refresh(block);
+    }
+
+    fn refresh(&self, block: &Block) {
+        let fields = Fields::get();
+        put64(block, fields.skb_data, self.shown().addr());
+        put64(block, fields.skb_data_end, self.shown().end_addr());
     }
 
     fn leave(&mut self, block: &Block) {

@@ -13,6 +13,7 @@ mod control;
 mod coverage;
 pub(crate) mod dynptr;
 mod format;
+mod header_options;
 mod headers;
 mod identity;
 pub(crate) mod lock;
@@ -182,6 +183,9 @@ static TABLE: &[Helper] = &[
     plain(134, map::ring_query),
     plain(135, headers::csum_level),
     plain(137, sockets::to_tcp_sock),
+    plain(142, header_options::load),
+    plain(143, header_options::store),
+    plain(144, header_options::reserve),
     plain(151, misc::zero),
     plain(152, redirect::neigh),
     plain(155, redirect::peer),

@@ -106,16 +106,27 @@ fn taken(rule: Rule, first: i32, value: i32) -> Result<i32, Errno> {
     })
 }
 
+/// The socket whose options a program sets and asks for.
+fn sock<'w>(world: &'w World<'_>) -> Result<&'w Sock, Errno> {
+    match &world.input {
+        Input::SockOps(event) if !event.is_locked() => Err(Errno::EOPNOTSUPP),
+        // A request has none.
+        Input::SockOps(event) if !event.is_fullsock => Err(Errno::EINVAL),
+        input => input.sock().ok_or(Errno::EINVAL),
+    }
+}
+
 /// `bpf_setsockopt(ctx or socket, level, name, value, len)`
 pub(super) fn set(world: &mut World<'_>, [_, level, name, from, len]: [u64; 5]) -> u64 {
     let (level, name, len) = (level as i32, name as i32, len as usize);
     let mut bytes = [0; CONGESTION_LEN];
     let known = len.min(bytes.len());
     world.mem.read(from, &mut bytes[..known]);
-    let result = match world.input.sock_mut() {
+    let known = sock(world).map(|_| ());
+    let result = known.and_then(|()| match world.input.sock_mut() {
         Some(sock) => put(sock, level, name, &bytes, len),
         None => Err(Errno::EINVAL),
-    };
+    });
     match result {
         Ok(()) => {
             if let Input::SockOps(event) = &mut world.input
@@ -168,11 +179,11 @@ fn put(
 
 /// `bpf_getsockopt(ctx or socket, level, name, value, len)`: what there is no value for is zero
 pub(super) fn get(world: &mut World<'_>, [_, level, name, to, len]: [u64; 5]) -> u64 {
-    let room = len as usize;
-    let answer = match world.input.sock() {
-        Some(sock) => value(sock, level as i32, name as i32, room),
-        None => Err(Errno::EINVAL),
-    };
+    let (level, name, room) = (level as i32, name as i32, len as usize);
+    if let Some(answer) = syn_headers(world, level, name) {
+        return copy_syn(world, answer, to, room);
+    }
+    let answer = sock(world).and_then(|sock| value(sock, level, name, room));
     world.mem.clear(to, room);
     match answer {
         Ok(bytes) => {
@@ -181,6 +192,36 @@ pub(super) fn get(world: &mut World<'_>, [_, level, name, to, len]: [u64; 5]) ->
         }
         Err(errno) => errno.r0(),
     }
+}
+
+/// The headers of the packet that asked for the connection, where a program of `sock_ops` asks for them.
+fn syn_headers(world: &World<'_>, level: i32, name: i32) -> Option<Result<Vec<u8>, Errno>> {
+    /// `TCP_BPF_SYN`, `TCP_BPF_SYN_IP`, `TCP_BPF_SYN_MAC`
+    const SYN: i32 = 1005;
+    const SYN_IP: i32 = 1006;
+    const SYN_MAC: i32 = 1007;
+    let Input::SockOps(event) = &world.input else { return None };
+    let asked = level == TCP && (SYN..=SYN_MAC).contains(&name) && event.is_locked();
+    let Some(syn) = event.syn.as_ref().filter(|_| asked) else {
+        return asked.then_some(Err(Errno::ENOENT));
+    };
+    Some(match name {
+        SYN => Ok(syn.transport.clone()),
+        SYN_IP => Ok([&syn.network[..], &syn.transport].concat()),
+        _ if syn.link.is_empty() => Err(Errno::ENOENT),
+        _ => Ok([&syn.link[..], &syn.network, &syn.transport].concat()),
+    })
+}
+
+/// Copies headers, followed by zeros; their length, if they fit.
+fn copy_syn(world: &World<'_>, answer: Result<Vec<u8>, Errno>, to: u64, room: usize) -> u64 {
+    world.mem.clear(to, room);
+    let bytes = match answer {
+        Ok(bytes) => bytes,
+        Err(errno) => return errno.r0(),
+    };
+    world.mem.write(to, bytes.get(..room).unwrap_or(&bytes));
+    if bytes.len() > room { Errno::ENOSPC.r0() } else { bytes.len() as u64 }
 }
 
 fn value(sock: &Sock, level: i32, name: i32, room: usize) -> Result<Vec<u8>, Errno> {
@@ -212,6 +253,9 @@ fn value(sock: &Sock, level: i32, name: i32, room: usize) -> Result<Vec<u8>, Err
 /// `bpf_sock_ops_cb_flags_set(ctx, flags)`: the flags that there are not
 pub(super) fn set_cb_flags(world: &mut World<'_>, [_, flags, ..]: [u64; 5]) -> u64 {
     let Input::SockOps(event) = &mut world.input else { return Errno::EINVAL.r0() };
+    if !event.is_locked() {
+        return Errno::EOPNOTSUPP.r0();
+    }
     if !event.is_fullsock {
         return Errno::EINVAL.r0();
     }

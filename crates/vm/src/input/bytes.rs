@@ -61,6 +61,14 @@ impl Bytes {
         let _ = self.block.write(at + len, &rest);
     }
 
+    /// Adds bytes behind all, and lets the program see all.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let at = self.total;
+        self.insert(at, bytes.len());
+        let _ = self.block.write(at, bytes);
+        self.show(0, self.total);
+    }
+
     /// Removes those from a place on.
     pub(crate) fn remove(&mut self, at: usize, len: usize) {
         let rest = self.part(at + len, self.total);

@@ -23,8 +23,8 @@ pub use sk_msg::SkMsg;
 pub use sock::Sock;
 pub(crate) use sock::family;
 pub use sock_addr::{SockAddr, UserAddress};
-pub(crate) use sock_ops::ALL_CB_FLAGS;
-pub use sock_ops::SockOps;
+pub(crate) use sock_ops::{ALL_CB_FLAGS, op};
+pub use sock_ops::{SockOps, SynHeaders};
 pub use sockopt::{Sockopt, SockoptOutcome};
 
 macro_rules! inputs {
@@ -88,7 +88,7 @@ impl Input<'_> {
             Input::Packet(input) => packet(input),
             Input::FlowDissection(input) => packet(&input.packet),
             Input::Reuseport(input) => packet(&input.packet),
-            Input::SockOps(input) => bytes(input.header()),
+            Input::SockOps(input) => bytes(input.shown()),
             Input::SkMsg(input) => bytes(input.shown()),
             Input::Sockopt(input) => bytes(input.value()),
             _ => return None,

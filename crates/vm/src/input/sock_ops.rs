@@ -24,7 +24,32 @@ pub struct SockOps {
     pub skb_tcp_flags: u32,
     /// The packet's hardware timestamp.
     pub skb_hwtstamp: u64,
+    /// Bytes of TCP options that the program may still reserve (`HDR_OPT_LEN_CB`) or write (`WRITE_HDR_OPT_CB`): a run takes
+    /// from them. What a program reserved counts if it returns 1.
+    pub option_room: u8,
+    /// The packet that asked for the connection: the one that just arrived, for events of a request, or the one that the socket
+    /// kept (`TCP_SAVE_SYN`).
+    pub syn: Option<SynHeaders>,
     header: Bytes,
+}
+
+/// The headers of the packet that asked for a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SynHeaders {
+    /// Of the link; empty if it was not kept.
+    pub link: Vec<u8>,
+    /// Of IPv4 or IPv6.
+    pub network: Vec<u8>,
+    /// Of TCP.
+    pub transport: Vec<u8>,
+}
+
+/// `BPF_SOCK_OPS_*`
+pub(crate) mod op {
+    /// How many bytes of options are to be reserved?
+    pub(crate) const HDR_OPT_LEN: u32 = 14;
+    /// They are to be written.
+    pub(crate) const WRITE_HDR_OPT: u32 = 15;
 }
 
 /// Every flag of `bpf_sock_ops_cb_flags` (`BPF_SOCK_OPS_ALL_CB_FLAGS`).
@@ -43,15 +68,26 @@ impl SockOps {
             skb_len: 0,
             skb_tcp_flags: 0,
             skb_hwtstamp: 0,
+            option_room: 0,
+            syn: None,
             header: Bytes::default(),
         }
     }
 
-    /// Gives the event the TCP header of a packet of `len` bytes: what the program sees through `skb_data`.
+    /// Gives the event the TCP header of a packet of `len` bytes: what the program sees through `skb_data`. Where options are
+    /// to be written, they are written behind it.
     pub fn set_header(&mut self, header: &[u8], len: u32) {
+        /// `TCPHDR_FLAGS_MASK`, of the two bytes with the header's length.
+        const FLAGS: u16 = 0x1ff;
         self.header.set(header, header.len());
         self.skb_len = len;
-        self.skb_tcp_flags = header.get(13).copied().map_or(0, u32::from);
+        let bytes = header.get(12..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+        self.skb_tcp_flags = u32::from(u16::from_be_bytes(bytes) & FLAGS);
+    }
+
+    /// The TCP header, with the options that the program wrote.
+    pub fn header(&self) -> Vec<u8> {
+        self.header.all()
     }
 
     /// What the program replied.
@@ -60,8 +96,21 @@ impl SockOps {
         reply
     }
 
-    pub(crate) fn header(&self) -> &Bytes {
+    /// The header as the program sees it.
+    pub(crate) fn shown(&self) -> &Bytes {
         &self.header
+    }
+
+    /// Writes an option behind the header, for which there is room.
+    pub(crate) fn write_option(&mut self, option: &[u8]) {
+        self.option_room = self.option_room.saturating_sub(option.len() as u8);
+        self.header.append(option);
+    }
+
+    /// Whether the connection is locked, so that a program may ask for its options and set them: not while a timestamp is
+    /// reported.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.op <= op::WRITE_HDR_OPT
     }
 }
 

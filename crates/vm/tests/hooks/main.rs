@@ -16,3 +16,4 @@ mod random;
 mod reuseport;
 mod socket;
 mod stream;
+mod tcp_options;

@@ -40,8 +40,9 @@ impl Call {
             }
             text += &format!("full{slot}: r0 = r9\n{}", keep(slot + 3));
         } else {
-            text +=
-                &format!("r1 = r7\nr1 += 1\nr0 = 0\nif r1 > r8 goto none{slot}\nr0 = *(u8 *)(r7 + 0)\nnone{slot}: ");
+            text += &format!(
+                "r1 = r7\nr1 += 1\nr0 = 0\nif r1 > r8 goto none{slot}\nr0 = *(u8 *)(r7 + 0)\nnone{slot}: "
+            );
             text += &keep(slot + 3);
         }
         let what = |what| format!("{name} {a}, {b}, {flags}: {what}");
@@ -65,7 +66,8 @@ fn compare(lab: &Lab, text: &[u8], calls: &[Call]) {
         let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (mut server, _) = listener.accept().expect("accepted");
         let peers = kernel.map("peers");
-        let attached = attach(peers.as_fd(), kernel.program(), hook("sk_msg").attach_type).expect("it attaches");
+        let attached =
+            attach(peers.as_fd(), kernel.program(), hook("sk_msg").attach_type).expect("it attaches");
         kernel.set_socket("peers", 0, &client);
         let ends = (client.local_addr().expect("bound"), client.peer_addr().expect("connected"));
         client.write_all(text).expect("sent");

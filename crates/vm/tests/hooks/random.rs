@@ -52,6 +52,9 @@ const CALLS: &[(&str, &str)] = &[
     ("bpf_msg_pull_data", "r1 = r6\nr2 = S\nr3 = S\nr4 = 0\n"),
     ("bpf_msg_push_data", "r1 = r6\nr2 = S\nr3 = S\nr4 = 0\n"),
     ("bpf_msg_pop_data", "r1 = r6\nr2 = S\nr3 = S\nr4 = 0\n"),
+    ("bpf_load_hdr_opt", "r1 = r6\nr2 = B\nr3 = 16\nr4 = 0\n"),
+    ("bpf_store_hdr_opt", "r1 = r6\nr2 = B\nr3 = 16\nr4 = 0\n"),
+    ("bpf_reserve_hdr_opt", "r1 = r6\nr2 = S\nr3 = 0\n"),
     ("bpf_bind", "r1 = r6\nr2 = B\nr3 = 16\n"),
     ("bpf_sysctl_get_name", "r1 = r6\nr2 = B\nr3 = 16\nr4 = S\n"),
     ("bpf_sysctl_get_current_value", "r1 = r6\nr2 = B\nr3 = 16\n"),
@@ -166,11 +169,16 @@ fn run(hook: &Hook, object: &belay_object::Object, sockets: &SocketTable) {
         "sk_reuseport_md" => drop(ours(object, sockets, || Reuseport::new(&frame, group).expect("a frame"))),
         "bpf_sock_addr" => drop(ours(object, sockets, || SockAddr::new(sock(), if six { v6 } else { v4 }))),
         "bpf_sock" => drop(ours(object, sockets, sock)),
-        "bpf_sock_ops" => drop(ours(object, sockets, || {
-            let mut event = SockOps::new(4, sock());
-            event.set_header(&frame[..20], 60);
-            event
-        })),
+        "bpf_sock_ops" => {
+            for op in [4, 13, 14, 15] {
+                drop(ours(object, sockets, || {
+                    let mut event = SockOps::new(op, sock());
+                    event.set_header(&frame[..20], 60);
+                    event.option_room = 8;
+                    event
+                }));
+            }
+        }
         "sk_msg_md" => drop(ours(object, sockets, || SkMsg::new(sock(), b"a message of some length"))),
         "bpf_sysctl" => drop(ours(object, sockets, || Sysctl {
             name: "net/ipv4/ip_forward".to_owned(),
