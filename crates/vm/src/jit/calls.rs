@@ -16,10 +16,6 @@ use crate::context::Bound;
 use crate::engine::{MAX_LOOPS, TOO_MANY_ROUNDS};
 use crate::errno::Errno;
 use crate::helpers::{Body, Helper};
-use crate::maps::Map;
-
-/// The number of `bpf_map_lookup_elem`.
-const MAP_LOOKUP: u32 = 1;
 
 impl Translator<'_, '_> {
     /// A call of a function of the program.
@@ -35,7 +31,7 @@ impl Translator<'_, '_> {
     /// A helper call.
     pub(super) fn call_helper(&mut self, helper: &'static Helper) {
         let r0 = match helper.body {
-            Body::Plain(_, native) => self.in_place(helper).unwrap_or_else(|| {
+            Body::Plain(_, native) => self.of_known_map(helper).unwrap_or_else(|| {
                 let args = self.args();
                 self.call_native(native, args)
             }),
@@ -62,7 +58,7 @@ impl Translator<'_, '_> {
     }
 
     /// Calls an entry of the runtime that takes, beside the arguments, something that lives as long as the code.
-    fn call_with(&mut self, entry: *const (), with: *const ()) -> Value {
+    pub(super) fn call_with(&mut self, entry: *const (), with: *const ()) -> Value {
         let entry = self.number(entry as usize as i64);
         let with = self.number(with as usize as i64);
         let mut signature = signature(self.module);
@@ -128,29 +124,6 @@ impl Translator<'_, '_> {
             }
             _ => None,
         }
-    }
-
-    /// The map that a register is known to name.
-    fn known_map(&mut self, reg: Reg) -> Option<&Map> {
-        let handle = self.get(reg);
-        let handle = self.constant(handle)?;
-        self.unit.maps.by_handle(handle as u64)
-    }
-
-    /// Helpers that are cheaper than their call.
-    fn in_place(&mut self, helper: &Helper) -> Option<Value> {
-        if helper.id != MAP_LOOKUP {
-            return None;
-        }
-        let array = self.known_map(Reg::R1)?.plain_array()?;
-        let key = self.get(Reg::R2);
-        let key = self.builder.ins().load(types::I32, memory(), key, 0);
-        let exists = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, key, i64::from(array.entries));
-        let index = self.builder.ins().uextend(types::I64, key);
-        let off = self.builder.ins().imul_imm_s(index, array.stride as i64);
-        let address = self.builder.ins().iadd_imm_s(off, array.start as i64);
-        let none = self.number(0);
-        Some(self.builder.ins().select(exists, address, none))
     }
 
     /// Ends the function with a result if a condition holds; goes on in a new block if not.

@@ -6,7 +6,7 @@
 //!
 //! - `compile`: which functions there are, and the machine code of each;
 //! - `translate`: what each op becomes, `arithmetic` and `calls` for those that need more than a line, `loops` for what is emitted
-//!   more than once;
+//!   more than once, `maps` for what is known of a map;
 //! - `runtime`: what native code calls that is no helper;
 //! - `memory`: publishing machine code and entering it; the only `unsafe`;
 //! - `listing`: machine code beside the instructions, for people.
@@ -21,6 +21,7 @@ mod calls;
 mod compile;
 mod listing;
 mod loops;
+mod maps;
 mod memory;
 mod runtime;
 mod translate;
@@ -140,7 +141,7 @@ impl Compiled {
     #[inline]
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Outcome {
         let (code, mut input) = (&*self.code, input.into());
-        machine.begin(code.calls_helpers);
+        machine.begin();
         if self.entry.is_alone() {
             let [data, end, meta, len] = code.layout.pass(&mut input);
             let r0 = self.entry.run_alone([machine.context.addr(), data, end, meta, len]);

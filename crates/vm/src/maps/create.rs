@@ -44,7 +44,7 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
     };
     let hash = |value| -> Result<Hash, MapError> {
         let evicts = matches!(def.kind, MapKind::LRU_HASH | MapKind::LRU_PERCPU_HASH);
-        let shape = Shape { per_cpu, evicts, ..Shape::plain(key, value, max, cpus) };
+        let shape = Shape { per_cpu, evicts, ..Shape::plain(key, value, max) };
         fits(def, limits, shape.element_size() as u64 + 8, max)?;
         let guarded = if value == def.value_size as usize { Guarded::of(def) } else { Guarded::plain(value) };
         Ok(Hash::guarding(shape, guarded))
@@ -70,7 +70,7 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
         MapKind::SOCKHASH => Box::new(HashOf { hash: hash(COOKIE)?, unreadable, devices: false }),
         MapKind::DEVMAP_HASH => Box::new(HashOf { hash: hash(value)?, unreadable: None, devices: true }),
         MapKind::LPM_TRIE => {
-            let shape = Lpm::shape(key, value, max, cpus);
+            let shape = Lpm::shape(key, value, max);
             fits(def, limits, shape.element_size() as u64 + 8, max)?;
             Box::new(Lpm::new(shape))
         }
@@ -93,9 +93,9 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
             fits(def, limits, 16, max)?;
             Box::new(Events::new(max, cpus))
         }
-        MapKind::SK_STORAGE => Box::new(Owned::of_sockets(Guarded::of(def), value, cpus, limits.bytes)),
+        MapKind::SK_STORAGE => Box::new(Owned::of_sockets(Guarded::of(def), value, limits.bytes)),
         MapKind::CGROUP_STORAGE | MapKind::PERCPU_CGROUP_STORAGE => {
-            Box::new(Owned::of_cgroups(Guarded::of(def), key, value, per_cpu, cpus, limits.bytes))
+            Box::new(Owned::of_cgroups(Guarded::of(def), key, value, per_cpu, limits.bytes))
         }
         _ => return Err(unsupported()),
     })

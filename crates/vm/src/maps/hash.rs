@@ -6,33 +6,28 @@
 //! a fixed number of bucket groups.
 //!
 //! Replacing a value of a shared map puts a new element in the old one's place in the list, in one step: a lookup meanwhile
-//! finds one of the two. The old one is freed, and as in Linux a pointer to its value keeps seeing that value until the
-//! element is used again. Values of a per-CPU map are replaced in place.
+//! finds one of the two. The old one waits for the group's next replacement, and as in Linux a pointer to its value keeps
+//! seeing that value until then. Values of a per-CPU map are replaced in place.
 //!
 //! Which entry of a full LRU map goes is approximate in Linux and here: a hand sweeps over the elements and takes the
 //! first that was not looked up since it last came by.
 
+mod node;
+
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
+use self::node::{END, Node, RECENT, USED};
 use super::slab::{Slab, Slot};
 use super::storage::{
     EXIST, Element, ElementKey, Guarded, LOCK, NOEXIST, Place, Side, Storage, Value, stride,
 };
 use crate::errno::Errno;
 use crate::memory::Block;
-use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard};
+use crate::sync::{AtomicU32, Mutex, MutexGuard};
 
-/// Words before an element's key: the link (high half: hash) and the state.
-const HEADER: usize = 2;
-/// A link that ends a list.
-const END: u32 = 1 << 31;
-/// Element state: linked into a bucket.
-const USED: u64 = 1;
-/// Element state: looked up since the hand last came by.
-const RECENT: u64 = 2;
-/// Locks, each for the buckets of its remainder.
-const LOCKS: usize = if cfg!(belay_loom) { 4 } else { 64 };
+/// Groups of buckets, at most.
+const GROUPS: usize = if cfg!(belay_loom) { 4 } else { 64 };
 
 /// What tells the kinds of hash map apart.
 #[derive(Clone, Copy)]
@@ -42,8 +37,6 @@ pub(crate) struct Shape {
     pub(crate) max_entries: u32,
     /// CPUs with a value of their own; 0 where all share one.
     pub(crate) per_cpu: usize,
-    /// CPUs that may run programs.
-    pub(crate) cpus: usize,
     /// Whether a full map makes room.
     pub(crate) evicts: bool,
     /// Bytes behind an element's values, for the map's owner.
@@ -52,14 +45,18 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// Values that all CPUs share, and no eviction.
-    pub(crate) fn plain(key_size: usize, value_size: usize, max_entries: u32, cpus: usize) -> Shape {
-        Shape { key_size, value_size, max_entries, per_cpu: 0, cpus, evicts: false, extra: 0 }
+    pub(crate) fn plain(key_size: usize, value_size: usize, max_entries: u32) -> Shape {
+        Shape { key_size, value_size, max_entries, per_cpu: 0, evicts: false, extra: 0 }
+    }
+
+    /// Bytes of the values of all CPUs.
+    fn values(&self) -> usize {
+        stride(self.value_size) * self.per_cpu.max(1)
     }
 
     /// Bytes of an element.
     pub(crate) fn element_size(&self) -> usize {
-        let values = stride(self.value_size) * self.per_cpu.max(1);
-        HEADER * 8 + stride(self.key_size) + values + stride(self.extra)
+        node::size(self.key_size, self.values(), self.extra)
     }
 }
 
@@ -70,21 +67,30 @@ pub(crate) struct Hash {
     buckets: Block,
     mask: u32,
     elements: Slab,
-    locks: Box<[Mutex<()>]>,
+    groups: Box<[Group]>,
     entries: AtomicU32,
     hand: AtomicU32,
-    /// The number, plus one, of the element that the last replacement left.
-    spare: AtomicU32,
-    /// Elements beyond the entries: the spare one, and those of replacements that are under way. At most one a CPU.
-    beyond: AtomicU32,
     guarded: Guarded,
 }
 
+/// The lock of a group of buckets; it guards the element that the group's last replacement left. A cache line of its own, so
+/// that writers of different groups do not wait for one another.
+#[repr(align(64))]
+struct Group(Mutex<Option<Slot>>);
+
+/// What is to be written.
+struct New<'v> {
+    key: &'v [u8],
+    hash: u32,
+    value: &'v Value<'v>,
+    side: Side,
+}
+
 /// A list in which an element was found.
-struct Found {
-    slot: Slot,
+struct Found<'m> {
+    node: Node<'m>,
     /// The element before it, if it is not the first.
-    before: Option<Slot>,
+    before: Option<Node<'m>>,
 }
 
 impl Hash {
@@ -96,18 +102,17 @@ impl Hash {
     /// An empty map of values with parts that only helpers touch.
     pub(crate) fn guarding(shape: Shape, guarded: Guarded) -> Hash {
         let buckets = shape.max_entries.clamp(1, 1 << 24).next_power_of_two();
-        // Beyond the entries: one element a CPU for the new value of an entry that is being replaced.
-        let capacity = shape.max_entries.saturating_add(shape.cpus as u32).min(END - 1);
+        let groups = GROUPS.min(buckets as usize);
+        // Beyond the entries: one element a group, for the new value of an entry that is being replaced or for the old one.
+        let capacity = shape.max_entries.saturating_add(groups as u32).min(END - 1);
         Hash {
             shape,
             buckets: Block::zeroed(buckets as usize * 8),
             mask: buckets - 1,
             elements: Slab::new(shape.element_size(), capacity),
-            locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
+            groups: (0..groups).map(|_| Group(Mutex::new(None))).collect(),
             entries: AtomicU32::new(0),
             hand: AtomicU32::new(0),
-            spare: AtomicU32::new(0),
-            beyond: AtomicU32::new(0),
             guarded,
         }
     }
@@ -118,74 +123,67 @@ impl Hash {
         Hash { mask: count - 1, ..self }
     }
 
-    fn lock(&self, bucket: u32) -> MutexGuard<'_, ()> {
+    /// Locks a bucket's group, and gives access to its spare element.
+    #[inline(always)]
+    fn lock(&self, bucket: u32) -> MutexGuard<'_, Option<Slot>> {
+        // The number of groups is a power of two.
+        let group = &self.groups[bucket as usize & (self.groups.len() - 1)];
         // A poisoned lock guards no invariant of its own: links are written one by one.
-        self.locks[bucket as usize % LOCKS].lock().unwrap_or_else(PoisonError::into_inner)
+        group.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline]
     fn bucket(&self, hash: u32) -> u32 {
         hash & self.mask
     }
 
     /// The first link of a bucket, and how many elements left it.
+    #[inline]
     fn head(&self, bucket: u32) -> (u32, u32) {
         let word = self.buckets.word(bucket as usize).map_or(0, |word| word.load(Acquire));
         let link = if word as u32 == 0 { END } else { word as u32 - 1 };
         (link, (word >> 32) as u32)
     }
 
+    #[inline(always)]
     fn set_head(&self, bucket: u32, link: u32, left: u32) {
         if let Some(word) = self.buckets.word(bucket as usize) {
             word.store(u64::from(left) << 32 | (u64::from(link) + 1), Release);
         }
     }
 
-    fn header(&self, slot: Slot) -> u64 {
-        self.elements.word(slot, 0).map_or(u64::from(END), |word| word.load(Acquire))
+    #[inline]
+    fn node(&self, slot: Slot) -> Option<Node<'_>> {
+        Some(Node { slot, place: self.elements.place(slot)? })
     }
 
-    fn set_link(&self, slot: Slot, hash: u32, link: u32) {
-        if let Some(word) = self.elements.word(slot, 0) {
-            word.store(u64::from(hash) << 32 | u64::from(link), Release);
-        }
+    /// The element that a link leads to; none at the end of a list.
+    #[inline]
+    fn follow(&self, link: u32) -> Option<Node<'_>> {
+        if link & END == 0 { self.node(Slot(link)) } else { None }
     }
 
-    fn state(&self, slot: Slot) -> Option<&AtomicU64> {
-        self.elements.word(slot, 1)
-    }
-
-    fn value(&self, slot: Slot, side: Side) -> Option<Place<'_>> {
+    #[inline]
+    fn value<'m>(&self, node: Node<'m>, side: Side) -> Place<'m> {
         let cpu = match side {
             Side::Program(cpu) if self.shape.per_cpu > 0 => cpu.min(self.shape.per_cpu - 1),
             _ => 0,
         };
-        let skip = HEADER * 8 + stride(self.shape.key_size) + cpu * stride(self.shape.value_size);
-        Some(self.elements.place(slot)?.skip(skip))
-    }
-
-    fn key_is(&self, slot: Slot, key: &[u8]) -> bool {
-        let (words, rest) = key.as_chunks::<8>();
-        let same = |index: usize, bytes: [u8; 8]| {
-            self.elements
-                .word(slot, HEADER + index)
-                .is_some_and(|w| w.load(Relaxed) == u64::from_le_bytes(bytes))
-        };
-        words.iter().enumerate().all(|(index, word)| same(index, *word))
-            && (rest.is_empty() || same(words.len(), padded(rest)))
+        node.values(self.shape.key_size).skip(cpu * stride(self.shape.value_size))
     }
 
     /// Finds a key without a lock.
-    fn find(&self, key: &[u8], hash: u32) -> Option<Slot> {
+    #[inline]
+    fn find(&self, key: &[u8], hash: u32) -> Option<Node<'_>> {
         let bucket = self.bucket(hash);
         let (mut link, mut left) = self.head(bucket);
         loop {
-            while link & END == 0 {
-                let slot = Slot(link);
-                let header = self.header(slot);
-                if (header >> 32) as u32 == hash && self.key_is(slot, key) {
-                    return Some(slot);
+            while let Some(node) = self.follow(link) {
+                let (other, next) = node.link();
+                if other == hash && node.key_is(key) {
+                    return Some(node);
                 }
-                link = header as u32;
+                link = next;
             }
             // An element that we stood on may have left and be linked elsewhere: then this was not the list's end. Whoever
             // links it anew has counted it before, and we have read its new link, so we see the count.
@@ -197,68 +195,67 @@ impl Hash {
         }
     }
 
-    /// Finds, under the bucket's lock, the element that `is` accepts.
-    fn find_locked(&self, bucket: u32, is: impl Fn(Slot, u32) -> bool) -> Option<Found> {
+    /// Finds, under the bucket's lock, the element that `is` accepts: it is asked with the element and its key's hash.
+    #[inline(always)]
+    fn find_locked(&self, bucket: u32, is: impl Fn(Node<'_>, u32) -> bool) -> Option<Found<'_>> {
         let (mut before, (mut link, _)) = (None, self.head(bucket));
-        while link & END == 0 {
-            let slot = Slot(link);
-            let header = self.header(slot);
-            if is(slot, (header >> 32) as u32) {
-                return Some(Found { slot, before });
+        while let Some(node) = self.follow(link) {
+            let (hash, next) = node.link();
+            if is(node, hash) {
+                return Some(Found { node, before });
             }
-            (before, link) = (Some(slot), header as u32);
+            (before, link) = (Some(node), next);
         }
         None
     }
 
     /// Takes an element out of its list, under the bucket's lock.
-    fn unlink(&self, bucket: u32, found: &Found) {
-        let next = self.header(found.slot) as u32;
+    fn unlink(&self, bucket: u32, found: &Found<'_>) {
+        let (_, next) = found.node.link();
         self.put_in_place(bucket, found, next);
     }
 
     /// Has another link lead to where an element's link led, or to an element that does; and counts that it left.
-    fn put_in_place(&self, bucket: u32, found: &Found, link: u32) {
+    #[inline(always)]
+    fn put_in_place(&self, bucket: u32, found: &Found<'_>, link: u32) {
         let (first, left) = self.head(bucket);
         let left = left.wrapping_add(1);
         match found.before {
             Some(before) => {
-                self.set_link(before, (self.header(before) >> 32) as u32, link);
+                before.set_link(before.link().0, link);
                 self.set_head(bucket, first, left);
             }
             None => self.set_head(bucket, link, left),
         }
-        if let Some(state) = self.state(found.slot) {
-            state.store(0, Relaxed);
-        }
-        if let Some(value) = self.value(found.slot, Side::User) {
-            self.guarded.end_timer(value);
-        }
+        found.node.set_state(0);
+        self.guarded.end_timer(self.value(found.node, Side::User));
     }
 
-    fn write_key(&self, slot: Slot, key: &[u8]) {
-        let (words, rest) = key.as_chunks::<8>();
-        let rest = (!rest.is_empty()).then(|| padded(rest));
-        for (index, word) in words.iter().copied().chain(rest).enumerate() {
-            if let Some(cell) = self.elements.word(slot, HEADER + index) {
-                cell.store(u64::from_le_bytes(word), Relaxed);
-            }
-        }
+    /// Fills an element and makes it the first of its list, under the bucket's lock.
+    fn link_new(&self, bucket: u32, node: Node<'_>, new: &New<'_>) {
+        let (first, left) = self.head(bucket);
+        self.fill(node, new, first);
+        self.set_head(bucket, node.slot.0, left);
     }
 
-    /// Writes the value of a new element; other CPUs' values, and what only helpers touch, become zero.
-    fn write_first_value(&self, slot: Slot, value: Value<'_>, side: Side) {
-        let Some(first) = self.value(slot, Side::User) else { return };
-        let others = self.shape.per_cpu > 0 && side != Side::User;
+    /// Writes an element that is to be linked, with where its own link leads.
+    #[inline(always)]
+    fn fill(&self, node: Node<'_>, new: &New<'_>, next: u32) {
+        node.write_key(new.key);
+        let others = self.shape.per_cpu > 0 && new.side != Side::User;
         if others || self.guarded.is_any() {
-            let _ = first.block.clear(first.off, self.shape.per_cpu.max(1) * stride(self.shape.value_size));
+            // Other CPUs' values, and what only helpers touch, become zero.
+            let first = self.value(node, Side::User);
+            let _ = first.block.clear(first.off, self.shape.values());
         }
-        self.write_value(slot, value, side);
+        self.write_value(node, *new.value, new.side);
+        node.set_state(USED);
+        node.set_link(new.hash, next);
     }
 
-    fn write_value(&self, slot: Slot, value: Value<'_>, side: Side) {
-        let size = self.shape.value_size;
-        let Some(place) = self.value(slot, side) else { return };
+    #[inline(always)]
+    fn write_value(&self, node: Node<'_>, value: Value<'_>, side: Side) {
+        let (size, place) = (self.shape.value_size, self.value(node, side));
         match side {
             Side::User if self.shape.per_cpu > 0 => {
                 for cpu in 0..self.shape.per_cpu {
@@ -279,45 +276,38 @@ impl Hash {
         self.entries.fetch_sub(1, AcqRel);
     }
 
+    /// An element for a new entry; none if the map is full.
+    fn take_for_entry(&self) -> Option<Node<'_>> {
+        let node = self.elements.take().and_then(|slot| self.node(slot));
+        if node.is_none() {
+            self.count_out();
+        }
+        node
+    }
+
     /// Gives back the element of an entry that is no more. Whoever is counted in for it finds it free.
     fn forget(&self, slot: Slot) {
         self.elements.give(slot);
         self.count_out();
     }
 
-    /// An element to take a replaced entry's new value: the one that the last replacement left, or any.
-    fn take_spare(&self) -> Option<Slot> {
-        if let Some(spare) = self.spare.swap(0, AcqRel).checked_sub(1) {
-            return Some(Slot(spare));
-        }
-        // Never more than there are CPUs: the others belong to the entries, which are counted before they take one.
-        let cpus = self.shape.cpus as u32;
-        self.beyond.try_update(AcqRel, Acquire, |n| (n < cpus).then_some(n + 1)).ok()?;
-        self.elements.take()
-    }
-
-    /// Keeps a replaced element for the next replacement: until then its value stays as it was.
-    fn give_spare(&self, slot: Slot) {
-        if self.spare.compare_exchange(0, slot.0 + 1, AcqRel, Relaxed).is_err() {
-            self.elements.give(slot);
-            self.beyond.fetch_sub(1, AcqRel);
-        }
-    }
-
     /// Gives an entry a new value, under its bucket's lock.
-    fn replace(&self, bucket: u32, found: &Found, hash: u32, key: &[u8], value: Value<'_>, side: Side) {
-        let new = if self.shape.per_cpu > 0 { None } else { self.take_spare() };
-        // In place where each CPU has its own value, or when other CPUs are replacing and hold all spare elements.
-        let Some(new) = new else {
-            self.write_value(found.slot, value, side);
-            if let Some(value) = self.value(found.slot, Side::User) {
-                self.guarded.end_timer(value);
+    #[inline(always)]
+    fn replace(&self, bucket: u32, found: &Found<'_>, new: &New<'_>, spare: &mut Option<Slot>) {
+        let old = found.node;
+        let shared = self.shape.per_cpu == 0;
+        let other = if shared { spare.take().or_else(|| self.elements.take()) } else { None };
+        match other.and_then(|slot| self.node(slot)) {
+            Some(node) => {
+                self.fill(node, new, old.link().1);
+                self.put_in_place(bucket, found, node.slot.0);
+                *spare = Some(old.slot);
             }
-            return;
-        };
-        self.write_new(new, hash, key, value, side, self.header(found.slot) as u32);
-        self.put_in_place(bucket, found, new.0);
-        self.give_spare(found.slot);
+            None => {
+                self.write_value(old, *new.value, new.side);
+                self.guarded.end_timer(self.value(old, Side::User));
+            }
+        }
     }
 
     /// Frees the element that was used least recently, as far as the hand can tell.
@@ -325,12 +315,13 @@ impl Hash {
         let grown = self.elements.grown().max(1);
         for _ in 0..u64::from(grown) * 2 + 1 {
             let slot = Slot(self.hand.fetch_add(1, Relaxed) % grown);
-            let Some(state) = self.state(slot) else { continue };
+            let Some(node) = self.node(slot) else { continue };
+            let Some(state) = node.state() else { continue };
             match state.load(Relaxed) & (USED | RECENT) {
                 USED => {
-                    let bucket = self.bucket((self.header(slot) >> 32) as u32);
+                    let bucket = self.bucket(node.link().0);
                     let guard = self.lock(bucket);
-                    if let Some(found) = self.find_locked(bucket, |candidate, _| candidate == slot) {
+                    if let Some(found) = self.find_locked(bucket, |candidate, _| candidate.slot == slot) {
                         self.unlink(bucket, &found);
                         drop(guard);
                         self.forget(slot);
@@ -347,14 +338,8 @@ impl Hash {
     }
 }
 
-/// The last bytes of a key as a word; what is missing is zero.
-fn padded(rest: &[u8]) -> [u8; 8] {
-    let mut word = [0; 8];
-    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    word
-}
-
 /// The seed is fixed: the same operations give the same order of iteration.
+#[inline]
 pub(super) fn hash_of(key: &[u8]) -> u32 {
     use std::hash::BuildHasher;
     foldhash::fast::FixedState::with_seed(0x6265_6c61_7921).hash_one(key) as u32
@@ -365,51 +350,49 @@ impl Storage for Hash {
         self.elements.extent(addr)
     }
 
+    #[inline(always)]
     fn lookup(&self, key: &[u8], side: Side) -> Option<Place<'_>> {
-        let slot = self.find(key, hash_of(key))?;
+        let node = self.find(key, hash_of(key))?;
         if self.shape.evicts
             && side != Side::User
-            && let Some(state) = self.state(slot)
+            && let Some(state) = node.state()
             && state.load(Relaxed) == USED
         {
             // A compare-exchange, since the element may be freed meanwhile.
             let _ = state.compare_exchange(USED, USED | RECENT, Relaxed, Relaxed);
         }
-        self.value(slot, side)
+        Some(self.value(node, side))
     }
 
+    #[inline(always)]
     fn update(&self, key: &[u8], value: Value<'_>, flags: u64, side: Side) -> Result<(), Errno> {
         if flags & !LOCK > EXIST || (flags & LOCK != 0 && !self.guarded.has_lock()) {
             return Err(Errno::EINVAL);
         }
-        let hash = hash_of(key);
-        let bucket = self.bucket(hash);
+        let new = New { key, hash: hash_of(key), value: &value, side };
+        let bucket = self.bucket(new.hash);
         loop {
-            let guard = self.lock(bucket);
-            let found = self.find_locked(bucket, |slot, other| other == hash && self.key_is(slot, key));
+            let mut spare = self.lock(bucket);
+            let found = self.find_locked(bucket, |node, hash| hash == new.hash && node.key_is(key));
             match (found, flags & !LOCK) {
                 (Some(_), NOEXIST) => return Err(Errno::EEXIST),
                 (None, EXIST) => return Err(Errno::ENOENT),
+                // In place: whoever holds a pointer to the value sees the new one.
                 (Some(found), _) if flags & LOCK != 0 => {
-                    // In place: whoever holds a pointer to the value sees the new one.
-                    let place = self.value(found.slot, side).ok_or(Errno::ENOENT)?;
-                    return self.guarded.write_locked(value, place);
+                    return self.guarded.write_locked(value, self.value(found.node, side));
                 }
                 (Some(found), _) => {
-                    self.replace(bucket, &found, hash, key, value, side);
+                    self.replace(bucket, &found, &new, &mut spare);
                     return Ok(());
                 }
                 (None, _) if self.count_in() => {
-                    let Some(new) = self.elements.take() else {
-                        self.count_out();
-                        return Err(Errno::E2BIG);
-                    };
-                    self.link_new(bucket, new, hash, key, value, side);
+                    let node = self.take_for_entry().ok_or(Errno::E2BIG)?;
+                    self.link_new(bucket, node, &new);
                     return Ok(());
                 }
                 (None, _) => {
                     // Eviction locks another bucket: never two at a time.
-                    drop(guard);
+                    drop(spare);
                     if !self.shape.evicts || !self.evict() {
                         return Err(Errno::E2BIG);
                     }
@@ -418,16 +401,16 @@ impl Storage for Hash {
         }
     }
 
+    #[inline(always)]
     fn delete(&self, key: &[u8]) -> Result<(), Errno> {
         let hash = hash_of(key);
         let bucket = self.bucket(hash);
         let guard = self.lock(bucket);
-        let found = self
-            .find_locked(bucket, |slot, other| other == hash && self.key_is(slot, key))
-            .ok_or(Errno::ENOENT)?;
+        let found =
+            self.find_locked(bucket, |node, other| other == hash && node.key_is(key)).ok_or(Errno::ENOENT)?;
         self.unlink(bucket, &found);
         drop(guard);
-        self.forget(found.slot);
+        self.forget(found.node.slot);
         Ok(())
     }
 
@@ -438,50 +421,37 @@ impl Storage for Hash {
                 return None;
             }
             let current = if link == 0 { self.head(bucket).0 } else { link - 1 };
-            if current & END != 0 {
+            let Some(node) = self.follow(current) else {
                 (bucket, link) = (bucket + 1, 0);
                 continue;
-            }
-            let slot = Slot(current);
-            let next = self.header(slot) as u32;
+            };
+            let (_, next) = node.link();
             let next = if next & END == 0 {
                 u64::from(bucket) << 32 | u64::from(next + 1)
             } else {
                 u64::from(bucket + 1) << 32
             };
-            let key = self.elements.place(slot)?.skip(HEADER * 8);
-            return Some(Element { key: ElementKey::Stored(key), value: self.value(slot, side)?, next });
+            return Some(Element {
+                key: ElementKey::Stored(node.key()),
+                value: self.value(node, side),
+                next,
+            });
         }
     }
 
     fn owner_of(&self, value: u64) -> Option<Element<'_>> {
-        let slot = self.elements.slot_at(value)?;
-        let key = self.elements.place(slot)?.skip(HEADER * 8);
-        let found = self.value(slot, Side::User).filter(|_| self.shape.per_cpu == 0)?;
-        (found.addr() == value).then_some(Element { key: ElementKey::Stored(key), value: found, next: 0 })
+        let node = self.node(self.elements.slot_at(value)?)?;
+        let found = self.value(node, Side::User);
+        let is_it = self.shape.per_cpu == 0 && found.addr() == value;
+        is_it.then_some(Element { key: ElementKey::Stored(node.key()), value: found, next: 0 })
+    }
+
+    fn hash(&self) -> Option<&Hash> {
+        Some(self)
     }
 
     fn cpu_stride(&self) -> usize {
         if self.shape.per_cpu > 0 { stride(self.shape.value_size) } else { 0 }
-    }
-}
-
-impl Hash {
-    /// Fills an element and makes it the first of its list, under the bucket's lock.
-    fn link_new(&self, bucket: u32, slot: Slot, hash: u32, key: &[u8], value: Value<'_>, side: Side) {
-        let (first, left) = self.head(bucket);
-        self.write_new(slot, hash, key, value, side, first);
-        self.set_head(bucket, slot.0, left);
-    }
-
-    /// Writes an element that is to be linked, with where its own link leads.
-    fn write_new(&self, slot: Slot, hash: u32, key: &[u8], value: Value<'_>, side: Side, next: u32) {
-        self.write_key(slot, key);
-        self.write_first_value(slot, value, side);
-        if let Some(state) = self.state(slot) {
-            state.store(USED, Relaxed);
-        }
-        self.set_link(slot, hash, next);
     }
 }
 
@@ -490,7 +460,7 @@ mod tests {
     use super::*;
 
     fn map(max_entries: u32, evicts: bool) -> Hash {
-        Hash::new(Shape { evicts, ..Shape::plain(12, 8, max_entries, 1) })
+        Hash::new(Shape { evicts, ..Shape::plain(12, 8, max_entries) })
     }
 
     fn key(thread: u32, number: u32) -> [u8; 12] {
@@ -553,7 +523,7 @@ mod tests {
         for number in 0..100 {
             write(&map, &key(0, number), u64::from(number)).unwrap();
         }
-        let _writers: Vec<_> = (0..LOCKS as u32).map(|bucket| map.lock(bucket)).collect();
+        let _writers: Vec<_> = (0..GROUPS as u32).map(|bucket| map.lock(bucket)).collect();
         for number in 0..100 {
             assert_eq!(read(&map, &key(0, number)), Some(u64::from(number)), "every lock is taken");
         }

@@ -28,8 +28,8 @@ pub(crate) struct Lpm {
 
 impl Lpm {
     /// What the entries are stored as; behind a value lies the key as it was given, with all bits of the address.
-    pub(crate) fn shape(key_size: usize, value_size: usize, max_entries: u32, cpus: usize) -> Shape {
-        Shape { extra: stride(key_size), ..Shape::plain(key_size, value_size, max_entries, cpus) }
+    pub(crate) fn shape(key_size: usize, value_size: usize, max_entries: u32) -> Shape {
+        Shape { extra: stride(key_size), ..Shape::plain(key_size, value_size, max_entries) }
     }
 
     /// Empty. `key_size` counts the four bytes of the prefix length.
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_longest_length_in_use_is_found_across_words() {
-        let trie = Lpm::new(Lpm::shape(20, 4, 8, 1));
+        let trie = Lpm::new(Lpm::shape(20, 4, 8));
         for length in [0, 63, 64, 128] {
             trie.set_used(length, true);
         }

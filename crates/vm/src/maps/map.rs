@@ -9,6 +9,7 @@ use belay_spec::{Element, MapKind, SockKind};
 
 use super::error::MapError;
 use super::events::Events;
+use super::hash::Hash;
 use super::ringbuf::Ring;
 use super::sockets::{self, COOKIE, holds_sockets};
 use super::storage::{ElementKey, LOCK, Out, Place, PlainArray, Side, Storage, Value};
@@ -313,6 +314,11 @@ impl Map {
     /// Where its values lie, if a look-up is only arithmetic.
     pub(crate) fn plain_array(&self) -> Option<PlainArray> {
         if self.def.kind == MapKind::ARRAY { self.storage.plain_array() } else { None }
+    }
+
+    /// The hash map that look-ups, updates and deletions by programs go to as they are.
+    pub(crate) fn hash(&self) -> Option<&Hash> {
+        if self.holds_maps() || self.holds_sockets() { None } else { self.storage.hash() }
     }
 
     /// Whether its values are sockets of the table.

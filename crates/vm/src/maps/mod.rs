@@ -36,11 +36,12 @@ use crate::timers::Timers;
 pub use dump::Dump;
 pub use error::{MapError, MapLimits};
 pub use file::{Data, FillError};
+pub(crate) use hash::Hash;
 pub use map::{Entry, Map};
 use ringbuf::Ring;
 pub(crate) use sockets::{admits, takes_redirects};
 pub use storage::{ANY, EXIST, NOEXIST};
-pub(crate) use storage::{ElementKey, Out, Place, Side, Value};
+pub(crate) use storage::{ElementKey, Out, Place, PlainArray, Side, Storage, Value};
 
 /// The maps of an object, and the programs that its program arrays hold.
 ///

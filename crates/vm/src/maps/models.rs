@@ -34,7 +34,7 @@ fn model(preemptions: usize, check: impl Fn() + Send + Sync + 'static) {
 
 /// A hash map of eight-byte keys and values, for programs on one CPU.
 fn hash(max_entries: u32, evicts: bool) -> Hash {
-    Hash::new(Shape { evicts, ..Shape::plain(8, 8, max_entries, 1) })
+    Hash::new(Shape { evicts, ..Shape::plain(8, 8, max_entries) })
 }
 
 fn put(map: &Hash, key: u64, value: u64, flags: u64) -> Result<(), Errno> {

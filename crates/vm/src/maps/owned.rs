@@ -20,8 +20,8 @@ pub(crate) struct Owned {
 
 impl Owned {
     /// Values of sockets: an owner's key is a cookie.
-    pub(crate) fn of_sockets(guarded: Guarded, value_size: usize, cpus: usize, bytes: u64) -> Owned {
-        let shape = shape(super::sockets::COOKIE, value_size, 0, cpus, bytes);
+    pub(crate) fn of_sockets(guarded: Guarded, value_size: usize, bytes: u64) -> Owned {
+        let shape = shape(super::sockets::COOKIE, value_size, 0, bytes);
         Owned { values: Hash::guarding(shape, guarded), sockets: true, per_cpu: false }
     }
 
@@ -31,17 +31,16 @@ impl Owned {
         key_size: usize,
         value_size: usize,
         per_cpu: usize,
-        cpus: usize,
         bytes: u64,
     ) -> Owned {
-        let shape = shape(key_size, value_size, per_cpu, cpus, bytes);
+        let shape = shape(key_size, value_size, per_cpu, bytes);
         Owned { values: Hash::guarding(shape, guarded), sockets: false, per_cpu: per_cpu > 0 }
     }
 }
 
 /// As many owners as memory allows.
-fn shape(key_size: usize, value_size: usize, per_cpu: usize, cpus: usize, bytes: u64) -> Shape {
-    let mut shape = Shape { per_cpu, ..Shape::plain(key_size, value_size, 1, cpus) };
+fn shape(key_size: usize, value_size: usize, per_cpu: usize, bytes: u64) -> Shape {
+    let mut shape = Shape { per_cpu, ..Shape::plain(key_size, value_size, 1) };
     let fit = bytes / shape.element_size() as u64;
     shape.max_entries = u32::try_from(fit).unwrap_or(u32::MAX).clamp(1, MAX_OWNERS);
     shape
@@ -99,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_first_to_ask_makes_the_value() {
-        let owned = Owned::of_sockets(Guarded::plain(8), 8, 2, 1 << 20);
+        let owned = Owned::of_sockets(Guarded::plain(8), 8, 1 << 20);
         let key = 7_u64.to_le_bytes();
         assert!(owned.lookup(&key, Side::Program(0)).is_none());
         let first = owned.obtain(&key, Value::Bytes(&[9; 8]), Side::Program(0)).unwrap();

@@ -81,6 +81,7 @@ impl Value<'_> {
     }
 
     /// Copies its first `len` bytes, from `skip` on, to a place.
+    #[inline]
     pub(crate) fn write_to(self, to: Place<'_>, skip: usize, len: usize) {
         match self {
             Value::Bytes(bytes) => {
@@ -163,6 +164,7 @@ impl Guarded {
     }
 
     /// Copies the parts between them to a place.
+    #[inline]
     pub(crate) fn write(&self, value: Value<'_>, to: Place<'_>) {
         for (from, end) in &self.plain {
             value.write_to(to.skip(*from), *from, end - from);
@@ -179,6 +181,7 @@ impl Guarded {
     }
 
     /// Gives up the timer of a value, if it has one: its entry was deleted or replaced.
+    #[inline]
     pub(crate) fn end_timer(&self, value: Place<'_>) {
         if let Some(timer) = self.timer {
             let timer = value.skip(timer);
@@ -279,6 +282,11 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Where its values lie, if it is an array that all CPUs share.
     fn plain_array(&self) -> Option<PlainArray> {
+        None
+    }
+
+    /// The hash map, if it is one and nothing more.
+    fn hash(&self) -> Option<&super::hash::Hash> {
         None
     }
 
