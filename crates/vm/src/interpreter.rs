@@ -79,7 +79,7 @@ impl Interpreter {
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Run {
         let mut input = input.into();
         machine.stack.reset();
-        machine.begin(true);
+        machine.begin();
         let reading = Reading::of(&input, self.code.sight);
         self.code.layout.enter(machine, &mut input, self.code.sight);
         let mut state = State::new(&self.code, machine.stack.top());

@@ -64,8 +64,8 @@ pub struct Machine {
     pub cgroup: u64,
     /// Whether lookups and printed lines are written down in the [`Trace`]: lists that grow, and cost an allocation.
     pub recording: bool,
-    pub(crate) trace: Trace,
-    /// Whether the last run may have left something in it.
+    trace: Trace,
+    /// Whether the last run left something in it.
     traced: bool,
     printer: Option<Sink>,
     pub(crate) overflows: Overflows,
@@ -134,7 +134,7 @@ impl Machine {
             sink(&line);
         }
         if self.recording {
-            self.trace.printed.push(line);
+            self.tracing().printed.push(line);
         }
     }
 
@@ -143,13 +143,19 @@ impl Machine {
         self.printer = Some(Sink(Box::new(sink)));
     }
 
-    /// Forgets what an earlier run did. `traces`: whether the one that begins can leave anything.
+    /// Forgets what an earlier run did.
     #[inline]
-    pub(crate) fn begin(&mut self, traces: bool) {
+    pub(crate) fn begin(&mut self) {
         if self.traced {
             self.trace.clear();
+            self.traced = false;
         }
-        self.traced = traces;
+    }
+
+    /// Where a run writes down what it does.
+    pub(crate) fn tracing(&mut self) -> &mut Trace {
+        self.traced = true;
+        &mut self.trace
     }
 
     /// Hands out what the run did.

@@ -152,8 +152,6 @@ pub(crate) struct Code {
     pub(crate) sight: Sight,
     /// The slots that load a bound of the packet, if native code gets those as arguments: then it calls nothing.
     pub(crate) passed: Option<Box<[(u32, Bound)]>>,
-    /// Whether it calls helpers: without them a run leaves no trace.
-    pub(crate) calls_helpers: bool,
     /// Whether a proof stands behind it: the interpreter tail-calls nothing else.
     pub(crate) verified: bool,
     /// Functions by their first slot, with the bytes of stack that each uses; known of verified programs.

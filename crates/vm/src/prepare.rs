@@ -131,8 +131,8 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
         }
     }
     // What it calls might move the bounds, or look at the context itself.
-    let calls =
-        code.calls_helpers || code.ops.iter().any(|op| matches!(op, Op::Call { .. } | Op::LoadPacket { .. }));
+    let calls = |op: &Op| matches!(op, Op::Call { .. } | Op::Helper(_) | Op::Own(_) | Op::LoadPacket { .. });
+    let calls = code.ops.iter().any(calls);
     code.passed = (code.sight < Sight::All && !calls).then(|| bounds.into());
     Ok(code)
 }
@@ -193,7 +193,6 @@ pub(crate) fn translate(
     }
     Code {
         name: program.name.clone(),
-        calls_helpers: ops.iter().any(|op| matches!(op, Op::Helper(_) | Op::Own(_))),
         ops: ops.into(),
         layout,
         release,

@@ -231,7 +231,7 @@ impl Machine {
         };
         let Callback { code, slot, mem } = callback?;
         self.stack.reset();
-        self.begin(true);
+        self.begin();
         let key = match element.key {
             ElementKey::Stored(place) => place.addr(),
             ElementKey::Index(index) => self.stack.store_key(0, index),

@@ -157,7 +157,7 @@ impl Checked {
     /// Runs it on what its hook has for it (a [`crate::Packet`], most often), which it may change.
     pub fn run<'i>(&self, machine: &mut Machine, input: impl Into<Input<'i>>) -> Report {
         let mut input = input.into();
-        machine.begin(true);
+        machine.begin();
         let reading = Reading::of(&input, self.code.sight);
         self.code.layout.enter(machine, &mut input, self.code.sight);
         let context = machine.context.addr();
@@ -168,7 +168,7 @@ impl Checked {
     pub fn run_raw(&self, machine: &mut Machine, memory: &mut [u8]) -> Report {
         let block = Block::zeroed(memory.len());
         let _ = block.write(0, memory);
-        machine.begin(true);
+        machine.begin();
         let report =
             self.execute(machine, Reading::default(), Input::Nothing, [block.addr(), memory.len() as u64]);
         let _ = block.read(0, memory);

@@ -16,7 +16,7 @@ const XDP_ABORTED: u64 = 0;
 const XDP_REDIRECT: u64 = 4;
 
 fn device(world: &mut World<'_>, ifindex: u64, flags: u64, result: u64) -> u64 {
-    world.machine.trace.redirect = Some(Redirect::Device { ifindex: ifindex as u32, flags });
+    world.machine.tracing().redirect = Some(Redirect::Device { ifindex: ifindex as u32, flags });
     result
 }
 
@@ -51,7 +51,7 @@ pub(super) fn clone(world: &mut World<'_>, [_, ifindex, flags, ..]: [u64; 5]) ->
     if flags & !INGRESS != 0 {
         return Errno::EINVAL.r0();
     }
-    world.machine.trace.clones.push(Redirect::Device { ifindex: ifindex as u32, flags });
+    world.machine.tracing().clones.push(Redirect::Device { ifindex: ifindex as u32, flags });
     0
 }
 
@@ -72,7 +72,7 @@ pub(super) fn to_map(world: &mut World<'_>, [map, key, flags, ..]: [u64; 5]) -> 
     if flags & BROADCAST == 0 && !there {
         return flags & RESULT;
     }
-    world.machine.trace.redirect =
+    world.machine.tracing().redirect =
         Some(Redirect::Map { map: map.name().to_owned(), index: u64::from(key as u32), flags });
     XDP_REDIRECT
 }

@@ -88,7 +88,7 @@ fn lookup(world: &mut World<'_>, helper: u32, protocol: Protocol, kind: LookupKi
     };
     let (addr, found) = acquire(world, query.as_ref());
     if world.machine.recording {
-        world.machine.trace.lookups.push(SocketLookup { helper, tuple, netns, found });
+        world.machine.tracing().lookups.push(SocketLookup { helper, tuple, netns, found });
     }
     addr
 }
@@ -164,7 +164,7 @@ pub(super) fn assign(world: &mut World<'_>, [_, sk, flags, ..]: [u64; 5]) -> u64
         return Errno::EINVAL.r0();
     }
     let assigned = at(&world.sockets(), sk).map(Socket::id);
-    world.machine.trace.assigned = assigned;
+    world.machine.tracing().assigned = assigned;
     0
 }
 

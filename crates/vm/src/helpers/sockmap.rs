@@ -61,7 +61,7 @@ fn redirect(world: &mut World<'_>, [_, map, key, flags, _]: [u64; 5], is_index: 
         .and_then(|entry| with(world, map, entry, |socket| may(socket).then(|| socket.id())))
         .flatten();
     let Some(socket) = target else { return DROP };
-    world.machine.trace.redirect = Some(Redirect::Socket { socket, flags });
+    world.machine.tracing().redirect = Some(Redirect::Socket { socket, flags });
     PASS
 }
 
