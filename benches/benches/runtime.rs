@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use belay_bench::peers::sbpf::sbpf;
-use belay_bench::peers::{self, region};
+use belay_bench::peers::{self, Table, region};
 use belay_bench::programs::{PROGRAMS, Program, packet};
 use belay_bench::{Subject, measure};
 use belay_linux::{LogLevel, TestRun, test_run, verify_object};
@@ -57,19 +57,20 @@ fn row(program: &Program) -> (Vec<&'static str>, Vec<f64>) {
     }
 
     let raw = program.raw();
-    let (mut jit, mut cranelift) = (peers::rbpf(&raw), peers::rbpf(&raw));
+    let table = program.map.unwrap_or(Table::Shared);
+    let (mut jit, mut cranelift) = (peers::rbpf(&raw, table), peers::rbpf(&raw, table));
     let mut regions = [region(&frame), region(&frame)];
     let [region_a, region_b] = &mut regions;
     jit.jit_compile().unwrap_or_else(|e| panic!("rbpf: {e}"));
     // Its Cranelift refuses to follow the address that a look-up returns, by a trap that ends the process.
-    let has_cranelift = !program.map && cranelift.cranelift_compile().is_ok();
+    let has_cranelift = program.map.is_none() && cranelift.cranelift_compile().is_ok();
     // SAFETY: the program was verified above, in its other form, and the region is what it expects.
     let by_rbpf = unsafe { jit.execute_program_jit(region_of(region_a)) }.expect("it runs");
     assert_eq!(by_rbpf as u32, expected, "{}", program.name);
 
     // Its programs cannot follow what a look-up returns where their addresses are checked.
-    let mut unchecked = sbpf(&raw, region(&frame), false);
-    let mut checked = (!program.map).then(|| sbpf(&raw, region(&frame), true));
+    let mut unchecked = sbpf(&raw, table, region(&frame), false);
+    let mut checked = program.map.is_none().then(|| sbpf(&raw, table, region(&frame), true));
     for run in std::iter::once(&mut unchecked as &mut dyn FnMut() -> u64)
         .chain(checked.as_mut().map(|run| run as &mut dyn FnMut() -> u64))
     {

@@ -5,6 +5,8 @@
 
 use belay_object::{Object, Options};
 
+use crate::peers::Table;
+
 /// A program to be measured.
 #[derive(Clone, Copy)]
 pub struct Program {
@@ -14,47 +16,54 @@ pub struct Program {
     pub body: &'static str,
     /// Whether it looks at the packet.
     pub packet: bool,
-    /// Whether it calls the map helpers.
-    pub map: bool,
+    /// What the peers' map helpers keep entries in, if it calls them.
+    pub map: Option<Table>,
     /// What it returns for [`packet`].
     pub result: Option<u64>,
 }
 
 /// All of them.
-pub const PROGRAMS: [Program; 5] = [
+pub const PROGRAMS: [Program; 6] = [
     Program {
         name: "empty",
         body: include_str!("../programs/empty.s"),
         packet: false,
-        map: false,
+        map: None,
         result: Some(0),
     },
     Program {
         name: "loop, 880,000",
         body: include_str!("../programs/loop.s"),
         packet: false,
-        map: false,
+        map: None,
         result: None,
     },
     Program {
         name: "TCP parser, 80",
         body: include_str!("../programs/parser.s"),
         packet: true,
-        map: false,
+        map: None,
         result: None,
     },
     Program {
         name: "map",
         body: include_str!("../programs/map.s"),
         packet: false,
-        map: true,
+        map: Some(Table::Shared),
+        result: Some(2),
+    },
+    Program {
+        name: "the same; peers: sixteen places",
+        body: include_str!("../programs/map.s"),
+        packet: false,
+        map: Some(Table::Places),
         result: Some(2),
     },
     Program {
         name: "sum, 1,500 bytes",
         body: include_str!("../programs/sum.s"),
         packet: true,
-        map: false,
+        map: None,
         result: None,
     },
 ];
@@ -95,7 +104,7 @@ impl Program {
     }
 
     fn object(&self, load: &str) -> Object {
-        let map = if self.map { ".map table kind=hash key=4 value=8 entries=16\n" } else { "" };
+        let map = if self.map.is_some() { ".map table kind=hash key=4 value=8 entries=16\n" } else { "" };
         let text = format!(".license GPL\n{map}.section xdp\n.prog bench\n{load}{}", self.body);
         Object::parse(self.name, text.as_bytes(), &Options::default()).unwrap_or_else(|e| panic!("{e}"))
     }

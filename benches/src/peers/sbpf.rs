@@ -1,5 +1,5 @@
-//! Solana's machine. It knows neither maps nor contexts: the program gets the region's address in `r1`, and calls the toy's
-//! table by names.
+//! Solana's machine. It knows neither maps nor contexts: the program gets the region's address in `r1`, and calls the
+//! table's helpers by names.
 //!
 //! As its users run it, each access is translated from an address space of the program's own, and so checked; counted
 //! instructions, random no-ops and hidden constants are switched off here, which no other peer has. Translation can be
@@ -17,7 +17,8 @@ use solana_sbpf::program::{BuiltinFunctionDefinition, BuiltinProgram, FunctionRe
 use solana_sbpf::verifier::RequisiteVerifier;
 use solana_sbpf::vm::{Config, ContextObject, EbpfVm, ExecutionMode};
 
-use super::toy;
+use super::Table;
+use super::tables::{places, shared};
 
 /// What a run needs: the memory that it may use.
 struct Context(MemoryMapping);
@@ -48,13 +49,15 @@ macro_rules! helper {
     };
 }
 
-helper!(Lookup, toy::lookup);
-helper!(Update, toy::update);
+helper!(SharedLookup, shared::lookup);
+helper!(SharedUpdate, shared::update);
+helper!(PlacesLookup, places::lookup);
+helper!(PlacesUpdate, places::update);
 
 /// A program with its region, ready to be run; what it returns. What it needs is never given back: a benchmark ends soon.
 ///
 /// The table's addresses are the host's, so a program that calls it runs unchecked only.
-pub fn sbpf(program: &[u8], region: Vec<u8>, checked: bool) -> impl FnMut() -> u64 + 'static {
+pub fn sbpf(program: &[u8], table: Table, region: Vec<u8>, checked: bool) -> impl FnMut() -> u64 + 'static {
     let config = Config {
         enable_address_translation: checked,
         enable_stack_frame_gaps: false,
@@ -65,8 +68,15 @@ pub fn sbpf(program: &[u8], region: Vec<u8>, checked: bool) -> impl FnMut() -> u
     };
     let version = SBPFVersion::V3;
     let mut loader = BuiltinProgram::new_loader(config.clone());
-    loader.register_definition::<Lookup>("lookup").expect("a helper");
-    loader.register_definition::<Update>("update").expect("a helper");
+    let registered = match table {
+        Table::Shared => loader
+            .register_definition::<SharedLookup>("lookup")
+            .and_then(|()| loader.register_definition::<SharedUpdate>("update")),
+        Table::Places => loader
+            .register_definition::<PlacesLookup>("lookup")
+            .and_then(|()| loader.register_definition::<PlacesUpdate>("update")),
+    };
+    registered.expect("two helpers");
     let loader = Arc::new(loader);
     let executable = Executable::from_text_bytes(
         &named(program),
