@@ -63,6 +63,8 @@ pub(crate) fn noun(resource: Resource) -> &'static str {
         Resource::LocalObject => "object",
         Resource::Iterator => "iterator",
         Resource::Interrupts => "saved interrupt state",
+        Resource::RcuSection => "RCU section",
+        Resource::Preemption => "preemption",
         Resource::SpinLock => "lock",
         Resource::ResilientLock { .. } => "resilient lock",
     }
@@ -78,7 +80,12 @@ pub(crate) fn releases(helper: &Helper, resource: Resource) -> bool {
         Resource::RingbufDynptr => matches!(arg.kind, ArgKind::Dynptr { .. }),
         Resource::Kptr => arg.kind == ArgKind::KptrObject,
         // Kernel functions release these, not helpers.
-        Resource::Object(_) | Resource::LocalObject | Resource::Iterator | Resource::Interrupts => false,
+        Resource::Object(_)
+        | Resource::LocalObject
+        | Resource::Iterator
+        | Resource::Interrupts
+        | Resource::RcuSection
+        | Resource::Preemption => false,
         Resource::SpinLock => arg.kind == ArgKind::SpinLock,
         Resource::ResilientLock { .. } => false,
     })

@@ -3,9 +3,10 @@
 //! Invariant: a [`Program`] in [`Object::programs`] is linked and whole. What could not be linked is in
 //! [`Object::broken`], with its fault, so that one bad relocation does not cost the other programs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use belay_isa::{Pc, Slot};
+use belay_isa::{CallTarget, Insn, Pc, Slot};
 use belay_spec::{Hook, MapKind};
 
 use crate::btf::{Btf, TypeId};
@@ -129,6 +130,9 @@ pub struct Program {
     pub lines: Vec<Line>,
     /// The same lines as the kernel takes them, names by offset into the BTF's strings; empty if [`Object::btf`] is none.
     pub btf_lines: Vec<BtfLine>,
+    /// The kernel functions that it calls, by the number that its calls give (an index of [`Object::externs`]): what the
+    /// kernel calls them.
+    pub kfuncs: BTreeMap<i32, String>,
 }
 
 /// A line as `struct bpf_line_info` has it.
@@ -287,7 +291,19 @@ impl Program {
             subprograms: vec![entry],
             lines: Vec::new(),
             btf_lines: Vec::new(),
+            kfuncs: BTreeMap::new(),
         }
+    }
+
+    /// Notes the names of the kernel functions that it calls.
+    pub(crate) fn name_kfuncs(&mut self, externs: &[Extern]) {
+        let calls = belay_isa::disassemble(&self.slots).filter_map(|(_, insn)| match insn {
+            Ok(Insn::Call(CallTarget::Kfunc { id, .. })) => Some(id),
+            _ => None,
+        });
+        let named = calls.filter_map(|id| Some((id, externs.get(usize::try_from(id).ok()?)?)));
+        let kfuncs = named.filter(|(_, symbol)| symbol.kind == ExternKind::Kfunc);
+        self.kfuncs = kfuncs.map(|(id, symbol)| (id, symbol.kernel_name().to_owned())).collect();
     }
 }
 

@@ -63,7 +63,11 @@ impl Object {
             true => read_elf(path, bytes, options),
             false => text::read(path, bytes),
         };
-        object.map_err(|fault| fault.at(path))
+        let mut object = object.map_err(|fault| fault.at(path))?;
+        for program in &mut object.programs {
+            program.name_kfuncs(&object.externs);
+        }
+        Ok(object)
     }
 }
 

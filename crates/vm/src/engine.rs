@@ -9,6 +9,7 @@ use belay_isa::{AtomicOp, Reg, Size, Src};
 use crate::alu;
 use crate::errno::r0;
 use crate::helpers::{Body, Helper};
+use crate::kfuncs::Kfunc;
 use crate::op::{Code, Invalid, Op};
 use crate::timers;
 use crate::world::World;
@@ -164,6 +165,16 @@ pub(crate) trait Monitor {
         r0: u64,
     ) -> Result<(), Self::Stop>;
 
+    /// After a kernel function, which returned `r0`; the arguments are as at the call.
+    fn called_kfunc(
+        &mut self,
+        state: &State<'_>,
+        world: &World<'_>,
+        kfunc: &'static Kfunc,
+        args: [u64; 5],
+        r0: u64,
+    ) -> Result<(), Self::Stop>;
+
     /// After a function was entered by a call, or a callback by a helper; also each time the callback is repeated.
     fn entered(&mut self, state: &State<'_>, world: &World<'_>) -> Result<(), Self::Stop>;
 
@@ -262,6 +273,12 @@ pub(crate) fn execute<'r, M: Monitor>(
                 }
             }
             Op::Helper(helper) => next = call(monitor, state, world, helper, next)?,
+            Op::Kfunc(kfunc) => {
+                let args = state.args();
+                let r0 = kfunc.call(world, args);
+                state.set(Reg::R0, r0);
+                monitor.called_kfunc(state, world, kfunc, args, r0)?;
+            }
             Op::Own(index) => {
                 let args = state.args();
                 let Some(own) = state.code.own(index) else { return Ok(End::Stuck(Invalid::Outside)) };

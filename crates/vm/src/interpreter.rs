@@ -8,6 +8,7 @@ use belay_verifier::Verified;
 use crate::context::Reading;
 use crate::engine::{self, End, Monitor, State, Then};
 use crate::input::Input;
+use crate::kfuncs::Kfunc;
 use crate::machine::{Machine, Random};
 use crate::maps::{MapError, Maps};
 use crate::memory::Memory;
@@ -149,6 +150,18 @@ impl Monitor for Unwatched {
         _: &State<'_>,
         _: &World<'_>,
         _: u32,
+        _: [u64; 5],
+        _: u64,
+    ) -> Result<(), Self::Stop> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn called_kfunc(
+        &mut self,
+        _: &State<'_>,
+        _: &World<'_>,
+        _: &'static Kfunc,
         _: [u64; 5],
         _: u64,
     ) -> Result<(), Self::Stop> {

@@ -23,6 +23,7 @@ mod helpers;
 mod input;
 mod interpreter;
 mod jit;
+mod kfuncs;
 mod machine;
 mod maps;
 mod memory;

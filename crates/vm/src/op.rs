@@ -9,6 +9,7 @@ use belay_spec::Release;
 use crate::context::{Bound, Layout, Sight};
 use crate::helpers::Helper;
 use crate::jit::Published;
+use crate::kfuncs::Kfunc;
 use crate::own::OwnHelper;
 
 /// Where a jump leads that leaves the program: no program has a slot of this number.
@@ -42,7 +43,9 @@ pub(crate) enum Invalid {
     Map,
     /// A helper that no kernel has.
     Helper(i32),
-    /// An instruction that needs what Belay's runtime does not have; a kfunc, an arena, a kernel variable.
+    /// A kernel function that does not run.
+    Kfunc,
+    /// An instruction that needs what Belay's runtime does not have; an arena, a kernel variable.
     Unsupported(&'static str),
 }
 
@@ -134,6 +137,8 @@ pub(crate) enum Op {
         to: u32,
     },
     Helper(&'static Helper),
+    /// A kernel function.
+    Kfunc(&'static Kfunc),
     /// The own helper of that index in [`Code::own`].
     Own(u32),
     Exit,

@@ -9,6 +9,7 @@ use belay_verifier::{Touch, Verified};
 
 use crate::context::{Bound, Layout, Sight};
 use crate::helpers;
+use crate::kfuncs;
 use crate::maps::Maps;
 use crate::op::{Code, Constant, Invalid, OUTSIDE, Op};
 use crate::own::{OwnHelper, OwnHelpers};
@@ -126,12 +127,15 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
                 let what = name.map_or_else(|| format!("helper {id}"), |name| format!("helper `{name}`"));
                 return Err(unsupported(program, pc, what));
             }
+            Op::Invalid(Invalid::Kfunc) => return Err(no_kfunc(program, pc)),
             Op::Invalid(Invalid::Map) => return Err(PrepareError::Map { program: program.name.clone(), pc }),
             _ => {}
         }
     }
     // What it calls might move the bounds, or look at the context itself.
-    let calls = |op: &Op| matches!(op, Op::Call { .. } | Op::Helper(_) | Op::Own(_) | Op::LoadPacket { .. });
+    let calls = |op: &Op| {
+        matches!(op, Op::Call { .. } | Op::Helper(_) | Op::Kfunc(_) | Op::Own(_) | Op::LoadPacket { .. })
+    };
     let calls = code.ops.iter().any(calls);
     code.passed = (code.sight < Sight::All && !calls).then(|| bounds.into());
     Ok(code)
@@ -180,9 +184,10 @@ pub(crate) fn translate(
         let pc = ops.len();
         match decode(slots, pc) {
             Ok(insn) => {
-                ops.push(match own_helper(insn, helpers, &mut own) {
-                    Some(op) => op,
-                    None => op(insn, pc, slots.len(), maps),
+                ops.push(match (insn, own_helper(insn, helpers, &mut own)) {
+                    (_, Some(op)) => op,
+                    (Insn::Call(CallTarget::Kfunc { id, .. }), _) => kfunc(program, id),
+                    _ => op(insn, pc, slots.len(), maps),
                 });
                 if insn.slots() == 2 {
                     ops.push(Op::Invalid(Invalid::Middle));
@@ -204,6 +209,22 @@ pub(crate) fn translate(
         me: Weak::new(),
         native: None,
     }
+}
+
+/// A call of the kernel function of that number.
+fn kfunc(program: &Program, id: i32) -> Op {
+    let known = program.kfuncs.get(&id).and_then(|name| kfuncs::by_name(name));
+    known.map_or(Op::Invalid(Invalid::Kfunc), Op::Kfunc)
+}
+
+/// Why the slot at `pc` calls a kernel function that does not run.
+pub(crate) fn no_kfunc(program: &Program, pc: Pc) -> PrepareError {
+    let id = program.slots.get(pc.index()).map_or(-1, |slot| slot.imm);
+    let what = match program.kfuncs.get(&id) {
+        Some(name) => format!("the kernel function `{name}`"),
+        None => "a kernel function that no symbol names".to_owned(),
+    };
+    unsupported(program, pc, what)
 }
 
 /// A call of an own helper, which is noted among those that the program calls.
@@ -255,7 +276,8 @@ fn op(insn: Insn, pc: usize, len: usize, maps: &Maps) -> Op {
             .and_then(helpers::by_id)
             .map_or(Op::Invalid(Invalid::Helper(id)), Op::Helper),
         Insn::Call(CallTarget::Local(off)) => Op::Call { to: target(off) },
-        Insn::Call(CallTarget::Kfunc { .. }) => Op::Invalid(Invalid::Unsupported("kernel functions")),
+        // The caller knows their names.
+        Insn::Call(CallTarget::Kfunc { .. }) => Op::Invalid(Invalid::Kfunc),
         Insn::CallX { .. } => Op::Invalid(Invalid::Unsupported("calls through a register")),
         Insn::Exit => Op::Exit,
     }

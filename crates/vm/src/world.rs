@@ -156,6 +156,8 @@ impl<'r> World<'r> {
             | Resource::Object(_)
             | Resource::LocalObject
             | Resource::Interrupts
+            | Resource::RcuSection
+            | Resource::Preemption
             | Resource::Iterator
             | Resource::ResilientLock { .. } => {}
         }

@@ -153,7 +153,7 @@ fn a_socket_that_is_kept_is_a_leak() {
     let report = run(&format!("{LOOKUP} r0 = 0\nexit"));
     assert_eq!(report.result, Ok(0));
     let [leak] = report.leaks.as_slice() else { panic!("{report:?}") };
-    assert_eq!((leak.resource, leak.helper, leak.due), (Resource::Socket, 84, Due::Exit));
+    assert_eq!((leak.resource, leak.by, leak.due), (Resource::Socket, "bpf_sk_lookup_tcp", Due::Exit));
     assert_eq!((leak.acquired_at, leak.noticed_at), (Pc(11), Pc(13)));
     assert_eq!(
         leak.to_string(),
@@ -358,4 +358,65 @@ fn an_atomic_operation_gives_a_spilled_pointer_back() {
     let body = "*(u64 *)(r10 - 8) = r1\nr2 = 8\nlock *(u64 *)(r10 - 8) += r2\nr1 = *(u64 *)(r10 - 8)\nr0 = *(u32 *)(r1 + 0)\nexit";
     let fault = run(body).result.expect_err("a number");
     assert!(matches!(fault.kind, FaultKind::NotAPointer { .. }), "{fault}");
+}
+
+/// A place on the stack for what a kernel function makes.
+const PLACE: &str = "r1 = r10\n r1 += -8\n";
+
+#[test]
+fn iterators_end_and_are_not_made_up() {
+    let new = format!("{PLACE} r2 = 0\n r3 = 3\n call bpf_iter_num_new\n");
+    let report = run(&format!("{new} r0 = 0\n exit"));
+    let leak = &report.leaks[0];
+    assert_eq!((leak.resource, leak.by, leak.acquired_at), (Resource::Iterator, "bpf_iter_num_new", Pc(4)));
+    let wrong =
+        |expected| FaultKind::KfuncArgument { kfunc: "bpf_iter_num_next", register: Reg::R1, expected };
+    let next = format!("{PLACE} call bpf_iter_num_next\n");
+    assert_eq!(fault(&format!("*(u64 *)(r10 - 8) = 5\n {next} r0 = 0\n exit")).0, wrong("an iterator"));
+    let ended = format!("{new} {PLACE} call bpf_iter_num_destroy\n {next} r0 = 0\n exit");
+    assert_eq!(fault(&ended).0, wrong("an iterator"));
+    // What it stands at is gone with it.
+    let late =
+        format!("{new} {next} r6 = r0\n {PLACE} call bpf_iter_num_destroy\n r0 = *(u32 *)(r6 + 0)\n exit");
+    let kind = FaultKind::UseAfterEnd { target: Target::Slice, why: Ended::Released };
+    assert_eq!(fault(&late).0, kind);
+    let written = format!("{new} {next} *(u32 *)(r0 + 0) = 1\n exit");
+    assert_eq!(fault(&written).0, FaultKind::ReadOnly { target: Target::Slice });
+}
+
+#[test]
+fn sections_are_left_and_interrupts_restored() {
+    let report = run("call bpf_rcu_read_lock\n call bpf_preempt_disable\n r0 = 0\n exit");
+    let kept: Vec<_> = report.leaks.iter().map(|leak| leak.resource).collect();
+    assert_eq!(kept, [Resource::RcuSection, Resource::Preemption]);
+    let unbalanced = |kfunc| FaultKind::Unbalanced { kfunc };
+    assert_eq!(fault("call bpf_rcu_read_unlock\n r0 = 0\n exit").0, unbalanced("bpf_rcu_read_unlock"));
+    let save = |at: i32| format!("r1 = r10\n r1 += -{at}\n call bpf_local_irq_save\n");
+    let restore = |at: i32| format!("r1 = r10\n r1 += -{at}\n call bpf_local_irq_restore\n");
+    let crossed = format!("{}{}{} r0 = 0\n exit", save(8), save(16), restore(8));
+    assert_eq!(fault(&crossed).0, unbalanced("bpf_local_irq_restore"));
+    let nested = format!("{}{}{}{} r0 = 0\n exit", save(8), save(16), restore(16), restore(8));
+    assert!(run(&nested).is_clean());
+}
+
+#[test]
+fn slices_of_a_packet_go_when_it_may_move() {
+    let made = "r6 = r1\n r2 = 0\n r3 = r10\n r3 += -16\n call bpf_dynptr_from_skb\n";
+    let slice = "r1 = r10\n r1 += -16\n r2 = 0\n r3 = 0\n r4 = 8\n call bpf_dynptr_slice\n";
+    assert!(run(&format!("{made}{slice} r0 = *(u64 *)(r0 + 0)\n r0 = 0\n exit")).is_clean());
+    let moved = "r7 = r0\n r1 = r6\n r2 = 100\n r3 = 0\n call bpf_skb_change_tail\n";
+    let kind = FaultKind::UseAfterEnd { target: Target::Slice, why: Ended::PacketMoved };
+    assert_eq!(fault(&format!("{made}{slice}{moved} r0 = *(u64 *)(r7 + 0)\n exit")).0, kind);
+    // The dynptr itself stays.
+    assert!(run(&format!("{made}{slice}{moved}{slice} r0 = *(u64 *)(r0 + 0)\n r0 = 0\n exit")).is_clean());
+    let outside = FaultKind::OutOfBounds { target: Target::Slice, off: 4, size: 8, len: 8 };
+    assert_eq!(fault(&format!("{made}{slice} r0 = *(u64 *)(r0 + 4)\n exit")).0, outside);
+    assert_eq!(
+        fault(&format!("{made}{slice} *(u8 *)(r0 + 0) = 4\n exit")).0,
+        FaultKind::ReadOnly { target: Target::Slice }
+    );
+    let overwritten = format!("{made} *(u64 *)(r10 - 16) = 7\n {slice} r0 = 0\n exit");
+    let wrong =
+        FaultKind::KfuncArgument { kfunc: "bpf_dynptr_slice", register: Reg::R1, expected: "a dynptr" };
+    assert_eq!(fault(&overwritten).0, wrong);
 }

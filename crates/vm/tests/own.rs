@@ -258,7 +258,7 @@ fn the_checked_interpreter_watches_own_helpers() {
         report("r1 = 0\nr2 = 1\nr3 = 1\nr4 = 0\nr5 = 0\ncall 65536").result.expect_err("a number as memory");
     assert!(matches!(wrong.kind, FaultKind::NotAPointer { .. }), "{wrong}");
     let leak = report("r1 = 80\ncall 65540\nr0 = 0");
-    assert_eq!((leak.leaks.len(), leak.leaks[0].helper), (1, FIND.id));
+    assert_eq!((leak.leaks.len(), leak.leaks[0].by), (1, FIND.name));
     let unknown = report("call 70000").result.expect_err("there is no such helper");
     assert!(matches!(unknown.kind, FaultKind::HelperNotAllowed(70_000)), "{unknown}");
 }

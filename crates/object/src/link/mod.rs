@@ -5,7 +5,7 @@
 
 mod body;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use belay_isa::{Pc, Slot};
 
@@ -184,6 +184,7 @@ impl<'a> Linker<'a> {
             subprograms,
             lines,
             btf_lines,
+            kfuncs: BTreeMap::new(),
         })
     }
 

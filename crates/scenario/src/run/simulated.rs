@@ -6,7 +6,7 @@ use std::sync::Arc;
 use belay_diagnostics::{Style, full, printable};
 use belay_object::{Attach, Program};
 use belay_sockets::{Place, SocketTable};
-use belay_spec::{Helper, MapKind};
+use belay_spec::MapKind;
 use belay_verifier::{Judgement, Verdict, Verified};
 use belay_vm::{Machine, Maps};
 
@@ -112,10 +112,8 @@ impl<'s> Simulation<'s> {
         let mut leaks: Vec<String> = leaks
             .iter()
             .map(|leak| {
-                let helper =
-                    Helper::by_id(leak.helper).map_or_else(|| leak.helper.to_string(), |h| h.name.to_owned());
                 let place = describe::place(object, &leak.program, leak.acquired_at);
-                format!("what `{helper}` returned at {place} is never released")
+                format!("what `{}` returned at {place} is never released", leak.by)
             })
             .collect();
         let held = describe::unbalanced(&self.sockets);

@@ -35,6 +35,10 @@ pub enum Resource {
     Iterator,
     /// Interrupts, turned off until their state is restored.
     Interrupts,
+    /// A read-side section of RCU, until it is left.
+    RcuSection,
+    /// Preemption, turned off until it is turned on.
+    Preemption,
     /// A `struct bpf_spin_lock`, from `bpf_spin_lock` to `bpf_spin_unlock`.
     SpinLock,
     /// A `struct bpf_res_spin_lock`.

@@ -14,7 +14,7 @@ use crate::world::World;
 /// The most bytes that a size argument may name (`BPF_MAX_VAR_SIZ`).
 const MAX_SIZE: u64 = 1 << 29;
 
-const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+pub(super) const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
 /// One argument, as it stands.
 #[derive(Clone, Copy)]
@@ -234,7 +234,7 @@ impl Guard {
     fn lock(&mut self, arg: &Arg, given: Given) -> Result<(), Stop> {
         match (arg.releases, self.regions.lock()) {
             (false, None) => {
-                self.acquire(Resource::SpinLock, given.helper.id, given.value);
+                self.acquire(Resource::SpinLock, given.helper.name, given.value);
                 Ok(())
             }
             (false, Some(_)) => Err(self.wrong(given, "a lock, while none is held")),
@@ -276,8 +276,9 @@ impl Guard {
     fn made_dynptr(&mut self, world: &World<'_>, signature: &belay_spec::Helper, args: [u64; 5]) {
         let place = |wanted: fn(ArgKind) -> bool| signature.args.iter().position(|arg| wanted(arg.kind));
         let Some(index) = place(|kind| kind == ArgKind::Dynptr { out: true }) else { return };
-        let Span { addr, len } = Span::at(world, args[index]);
-        let reference = signature.effects.acquires.map(|resource| self.acquire(resource, signature.id, addr));
+        let Span { addr, len, .. } = Span::at(world, args[index]);
+        let reference =
+            signature.effects.acquires.map(|resource| self.acquire(resource, signature.name, addr));
         // The memory's own region, so that what may not be written stays so.
         let given = place(|kind| kind == ArgKind::DynptrData).map(|index| self.shadow.get(ARGUMENTS[index]));
         let what = match given {
@@ -306,10 +307,10 @@ impl Guard {
     }
 
     /// The program holds something from here on.
-    fn acquire(&mut self, resource: Resource, helper: u32, address: u64) -> RefId {
+    pub(super) fn acquire(&mut self, resource: Resource, by: &'static str, address: u64) -> RefId {
         self.regions.acquire(Held {
             resource,
-            helper,
+            by,
             program: self.program.clone(),
             acquired_at: self.pc,
             address,
@@ -374,6 +375,9 @@ impl Guard {
             return self.returned(Tag::Uninit);
         };
         self.made_dynptr(world, signature, args);
+        if signature.effects.writes_dynptr && Span::at(world, args[0]).kind.in_packet() {
+            self.regions.end_packet(self.pc);
+        }
         let derived = signature.effects.derives_from.and_then(|arg| {
             let reg = ARGUMENTS.get(usize::from(arg))?;
             match self.shadow.get(*reg) {
@@ -416,7 +420,7 @@ impl Guard {
         let id = match (what, acquires) {
             (What::Value(_), _) => self.regions.lasting(what, r0, len),
             (_, Some(resource)) => {
-                let reference = self.acquire(resource, signature.id, r0);
+                let reference = self.acquire(resource, signature.name, r0);
                 self.regions.add(what, r0, len, Some(reference))
             }
             (_, None) => self.regions.add(what, r0, len, derived),
@@ -424,7 +428,7 @@ impl Guard {
         self.returned(Tag::Pointer(id))
     }
 
-    fn returned(&mut self, tag: Tag) -> Result<(), Stop> {
+    pub(super) fn returned(&mut self, tag: Tag) -> Result<(), Stop> {
         self.shadow.set(Reg::R0, tag);
         self.shadow.clobber();
         Ok(())

@@ -32,6 +32,8 @@ pub enum Target {
     FlowKeys,
     /// The memory that a program without a hook was given.
     Memory,
+    /// A piece of a dynptr's memory, or what an iterator stands at.
+    Slice,
 }
 
 impl fmt::Display for Target {
@@ -49,6 +51,7 @@ impl fmt::Display for Target {
             Target::Kernel(name) => write!(f, "a `struct {name}`"),
             Target::FlowKeys => f.write_str("the flow keys"),
             Target::Memory => f.write_str("the memory"),
+            Target::Slice => f.write_str("a slice"),
         }
     }
 }
@@ -147,6 +150,20 @@ pub enum FaultKind {
         /// What it must be.
         expected: &'static str,
     },
+    /// A kernel function's argument is not what it asks for.
+    KfuncArgument {
+        /// The function.
+        kfunc: &'static str,
+        /// The register.
+        register: Reg,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A section is left, or a state restored, that is not the one last entered, or saved.
+    Unbalanced {
+        /// The kernel function that is called.
+        kfunc: &'static str,
+    },
     /// The hook may not call this helper, or no kernel has it.
     HelperNotAllowed(i32),
     /// A release of what was released at `ended_at` already.
@@ -211,6 +228,10 @@ impl fmt::Display for FaultKind {
             FaultKind::InvalidInstruction => f.write_str("this is no instruction"),
             FaultKind::LeftProgram => f.write_str("execution left the program"),
             FaultKind::CallDepth => f.write_str("more than 8 functions are active"),
+            FaultKind::KfuncArgument { kfunc, register, expected } => {
+                write!(f, "`{kfunc}` wants {expected} in `{register}`")
+            }
+            FaultKind::Unbalanced { kfunc } => write!(f, "`{kfunc}` without the call that it ends"),
             FaultKind::Argument { helper, register, expected } => {
                 write!(f, "`{}` wants {expected} in `{register}`", HelperName(i64::from(*helper)))
             }
@@ -270,8 +291,8 @@ pub enum Due {
 pub struct Leak {
     /// What kind of resource it is.
     pub resource: Resource,
-    /// The helper that acquired it, by number.
-    pub helper: u32,
+    /// The helper, or kernel function, that acquired it.
+    pub by: &'static str,
     /// The program that acquired it.
     pub program: String,
     /// Where it was acquired.
@@ -292,13 +313,15 @@ impl fmt::Display for Leak {
             Resource::LocalObject => "object",
             Resource::Iterator => "iterator",
             Resource::Interrupts => "saved interrupt state",
+            Resource::RcuSection => "RCU section",
+            Resource::Preemption => "preemption",
             Resource::SpinLock | Resource::ResilientLock { .. } => "lock",
         };
         write!(
             f,
             "program `{}`: {what} from `{}` at instruction {} is still held at instruction {}, {}",
             self.program,
-            HelperName(i64::from(self.helper)),
+            self.by,
             self.acquired_at,
             self.noticed_at,
             match self.due {

@@ -17,6 +17,7 @@ use crate::context::Form;
 use crate::engine::{self, End, FRAME_SIZE, MAX_FRAMES, Monitor, State, Then};
 use crate::helpers::{Body, Helper};
 use crate::input::FLOW_KEYS;
+use crate::kfuncs::Kfunc;
 use crate::maps::Map;
 use crate::op::{Constant, Invalid, Op};
 use crate::prepare;
@@ -142,6 +143,7 @@ impl Guard {
             Invalid::Outside => FaultKind::LeftProgram,
             Invalid::Depth => FaultKind::CallDepth,
             Invalid::Helper(id) => FaultKind::HelperNotAllowed(id),
+            Invalid::Kfunc => FaultKind::Unsupported("this kernel function"),
             Invalid::Unsupported(what) => FaultKind::Unsupported(what),
         };
         Fault { pc: Pc(state.pc), ..*self.fault(kind) }
@@ -162,6 +164,7 @@ impl Guard {
             What::Socket(kind) => Target::Socket(kind),
             What::Kernel(name) => Target::Kernel(name),
             What::Memory => Target::Memory,
+            What::Slice { .. } => Target::Slice,
             What::FlowKeys => Target::FlowKeys,
         }
     }
@@ -230,6 +233,7 @@ impl Guard {
         }
         let writable = match region.what {
             What::Stack(_) | What::Record | What::Memory | What::PacketMeta | What::FlowKeys => true,
+            What::Slice { writable, .. } => writable,
             What::Value(map) => world.map(map).is_some_and(|(map, _)| map.programs_write()),
             What::Packet => world.layout.hook.is_some_and(belay_spec::Hook::packet_writable),
             // Stores to the context are judged by field.
@@ -466,7 +470,7 @@ impl Guard {
             held.reported = true;
             self.leaks.push(Leak {
                 resource: held.resource,
-                helper: held.helper,
+                by: held.by,
                 program: held.program.clone(),
                 acquired_at: held.acquired_at,
                 due,
@@ -539,6 +543,7 @@ impl Monitor for Guard {
                 }
             }
             Op::Helper(helper) => self.before_helper(state, world, helper.id, calls_back(helper))?,
+            Op::Kfunc(kfunc) => self.before_kfunc(state, world, kfunc)?,
             Op::Own(index) => {
                 let id = state.code.own(index).map_or(0, |own| own.signature().id);
                 self.before_helper(state, world, id, false)?;
@@ -563,6 +568,17 @@ impl Monitor for Guard {
         r0: u64,
     ) -> Result<(), Stop> {
         self.after_helper(state, world, helper, args, r0)
+    }
+
+    fn called_kfunc(
+        &mut self,
+        _: &State<'_>,
+        world: &World<'_>,
+        kfunc: &'static Kfunc,
+        args: [u64; 5],
+        r0: u64,
+    ) -> Result<(), Stop> {
+        self.after_kfunc(world, kfunc, args, r0)
     }
 
     fn entered(&mut self, state: &State<'_>, world: &World<'_>) -> Result<(), Stop> {

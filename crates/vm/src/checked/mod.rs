@@ -10,6 +10,7 @@
 mod arguments;
 mod fault;
 mod guard;
+mod kfuncs;
 mod region;
 mod shadow;
 
@@ -130,6 +131,9 @@ impl Checked {
     ) -> Result<Checked, PrepareError> {
         let code = prepare::translate(program, &maps, layout, release, helpers);
         for (pc, op) in (0..).map(Pc).zip(&code.ops) {
+            if let Op::Invalid(Invalid::Kfunc) = op {
+                return Err(prepare::no_kfunc(program, pc));
+            }
             if let Op::Invalid(Invalid::Helper(id)) = op
                 && let Some(helper) = u32::try_from(*id).ok().and_then(belay_spec::Helper::by_id)
             {

@@ -35,6 +35,10 @@ pub(crate) enum Tag {
     Function,
     /// Half a dynptr on the stack, for memory of that region.
     Dynptr(RegionId),
+    /// A slot of an iterator on the stack; the region has its reference.
+    Iterator(RegionId),
+    /// Interrupts' state, saved on the stack under that reference.
+    Interrupts(RefId),
 }
 
 /// What a region is.
@@ -55,6 +59,12 @@ pub(crate) enum What {
     Kernel(&'static str),
     FlowKeys,
     Memory,
+    /// What a kernel function showed of a dynptr, or an iterator of its element.
+    Slice {
+        /// Whether it is part of the packet, and gone when that moves.
+        packet: bool,
+        writable: bool,
+    },
 }
 
 /// A piece of memory that a program may touch.
@@ -71,7 +81,8 @@ pub(crate) struct Region {
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) resource: Resource,
-    pub(crate) helper: u32,
+    /// The function that acquired it.
+    pub(crate) by: &'static str,
     pub(crate) program: String,
     pub(crate) acquired_at: Pc,
     pub(crate) address: u64,
@@ -98,7 +109,10 @@ impl Regions {
         // The budget keeps runs far below 2^32 regions: each needs an instruction.
         let id = RegionId(self.regions.len() as u32);
         self.regions.push(Region { base, len, what, reference, ended: None });
-        if matches!(what, What::Packet | What::PacketMeta | What::PacketEnd) {
+        if matches!(
+            what,
+            What::Packet | What::PacketMeta | What::PacketEnd | What::Slice { packet: true, .. }
+        ) {
             self.packet.push(id);
         }
         id
@@ -161,6 +175,12 @@ impl Regions {
                 region.ended.get_or_insert((pc, Ended::Released));
             }
         }
+    }
+
+    /// The reference of this kind that was acquired last, of those that are held.
+    pub(crate) fn newest(&self, resource: Resource) -> Option<RefId> {
+        let held = |held: &Held| !held.released && held.resource == resource;
+        self.references.iter().rposition(held).map(|at| RefId(at as u32))
     }
 
     /// The address of the spin lock that is held.

@@ -58,11 +58,24 @@ impl FrameShadow {
     /// What a load of `size` bytes gives.
     pub(crate) fn load(&self, off: u64, size: u64) -> Tag {
         match self.slots.get((off / 8) as usize) {
-            // What a dynptr is made of is nothing but numbers elsewhere.
-            Some(Tag::Dynptr(_)) => Tag::Number,
+            // What such objects are made of is nothing but numbers elsewhere.
+            Some(Tag::Dynptr(_) | Tag::Iterator(_) | Tag::Interrupts(_)) => Tag::Number,
             Some(tag) if off.is_multiple_of(8) && size == 8 => *tag,
             _ => Tag::Number,
         }
+    }
+
+    /// What was made in slots from `off` on is there no more.
+    pub(crate) fn forget(&mut self, off: u64, made: Tag) {
+        let from = (off / 8) as usize;
+        for slot in self.slots.iter_mut().skip(from).take_while(|slot| **slot == made) {
+            *slot = Tag::Number;
+        }
+    }
+
+    /// What the slot at `off` holds.
+    pub(crate) fn slot(&self, off: u64) -> Option<Tag> {
+        self.slots.get((off / 8) as usize).copied().filter(|_| off.is_multiple_of(8))
     }
 
     /// The region of the dynptr that begins at `off`, if one does.

@@ -48,6 +48,7 @@ impl Sight {
         let helper = match op {
             Op::Helper(helper) => helper,
             Op::Own(_) => return Sight::All,
+            Op::Kfunc(kfunc) => return if kfunc.sees_context() { Sight::All } else { self },
             _ => return self,
         };
         let Body::Plain(..) = helper.body else {

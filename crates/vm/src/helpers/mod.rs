@@ -22,7 +22,7 @@ mod message;
 mod misc;
 mod number;
 mod options;
-mod packet;
+pub(crate) mod packet;
 mod probe;
 mod redirect;
 mod resize;

@@ -26,7 +26,7 @@ fn load(world: &World<'_>, from: Option<u64>, to: u64, len: u64) -> u64 {
 }
 
 /// `bpf_skb_load_bytes(ctx, offset, to, len)`
-pub(super) fn load_bytes(world: &mut World<'_>, [_, offset, to, len, _]: [u64; 5]) -> u64 {
+pub(crate) fn load_bytes(world: &mut World<'_>, [_, offset, to, len, _]: [u64; 5]) -> u64 {
     let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
     let from = world.packet().ok().and_then(|packet| packet.at(offset as usize, len as usize));
     load(world, from, to, len)
@@ -73,7 +73,7 @@ pub(super) fn store_bytes(world: &mut World<'_>, [_, offset, from, len, flags]: 
 }
 
 /// The address of bytes in an XDP packet.
-fn in_frame(world: &World<'_>, offset: u64, len: u64) -> Result<u64, Errno> {
+pub(super) fn in_frame(world: &World<'_>, offset: u64, len: u64) -> Result<u64, Errno> {
     let (offset, len) = (u64::from(offset as u32), u64::from(len as u32));
     if offset > MAX_OFFSET || len > MAX_OFFSET {
         return Err(Errno::EFAULT);

@@ -16,6 +16,7 @@ use crate::context::Bound;
 use crate::engine::{MAX_LOOPS, TOO_MANY_ROUNDS};
 use crate::errno::Errno;
 use crate::helpers::{Body, Helper};
+use crate::kfuncs::Kfunc;
 
 impl Translator<'_, '_> {
     /// A call of a function of the program.
@@ -40,6 +41,13 @@ impl Translator<'_, '_> {
             Body::ForEach => self.for_each(),
             Body::TimerCallback => self.timer_callback(),
         };
+        self.set(Reg::R0, r0);
+    }
+
+    /// A call of a kernel function.
+    pub(super) fn call_kfunc(&mut self, kfunc: &Kfunc) {
+        let args = self.args();
+        let r0 = self.call_native(kfunc.native, args);
         self.set(Reg::R0, r0);
     }
 

@@ -54,7 +54,7 @@ pub(super) fn loops(ops: &[(u32, Op)]) -> BTreeMap<u32, Loop> {
             .all(|(other, until)| *other == head || *until <= head || end <= *other || *other < head);
         let inside = ops.iter().filter(|(pc, _)| (head..end).contains(pc));
         let calls = inside.clone().any(|(_, op)| {
-            matches!(op, Op::Helper(_) | Op::Own(_) | Op::Call { .. } | Op::LoadPacket { .. })
+            matches!(op, Op::Helper(_) | Op::Kfunc(_) | Op::Own(_) | Op::Call { .. } | Op::LoadPacket { .. })
         });
         alone && !calls
     };

@@ -317,6 +317,7 @@ impl Translator<'_, '_> {
             }
             Op::Call { to } => self.call_local(to),
             Op::Helper(helper) => self.call_helper(helper),
+            Op::Kfunc(kfunc) => self.call_kfunc(kfunc),
             Op::Own(index) => self.call_own(index),
             Op::Exit => {
                 let r0 = self.get(Reg::R0);

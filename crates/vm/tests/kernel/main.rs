@@ -4,6 +4,7 @@
 //! both runners.
 
 mod cookies;
+mod functions;
 mod headers;
 mod memory;
 mod program;

@@ -264,11 +264,9 @@ fn findings(outcome: &Ran, object: &Object) -> Vec<Finding> {
         });
     }
     for leak in &outcome.leaks {
-        let helper =
-            Helper::by_id(leak.helper).map_or_else(|| leak.helper.to_string(), |h| h.name.to_owned());
         findings.push(Finding {
             kind: "leak",
-            message: format!("what `{helper}` returned is never released"),
+            message: format!("what `{}` returned is never released", leak.by),
             insn: Some(leak.noticed_at.0),
             at: Some(place(object, &leak.program, leak.noticed_at)),
             acquired_at: Some(place(object, &leak.program, leak.acquired_at)),
