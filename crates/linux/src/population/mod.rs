@@ -12,7 +12,7 @@ mod segment;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,7 +49,8 @@ pub struct Population {
     /// The far ends of its devices.
     _outside: NetNs,
     described: Arc<Namespace>,
-    sockets: Vec<Socket>,
+    /// Each with the socket of the table that it stands for.
+    sockets: Vec<(SocketInfo, Socket)>,
 }
 
 /// What could not be made real.
@@ -105,7 +106,10 @@ impl Population {
     pub fn add(&mut self, infos: &[SocketInfo]) -> Result<Vec<PopulationError>, PopulationError> {
         let described = &self.described;
         let made = self.namespace.run(|| {
-            let made = |info| socket(info, described).map_err(|e| failed(info, &e));
+            let made = |info| {
+                let made = socket(info, described).map_err(|e| failed(info, &e));
+                made.map(|made| made.map(|made| (SocketInfo::clone(info), made)))
+            };
             infos.iter().map(made).collect::<Vec<_>>()
         });
         let made =
@@ -118,6 +122,19 @@ impl Population {
             }
         }
         Ok(refused)
+    }
+
+    /// The real socket that stands for the table's socket of this cookie; none for those that no process holds.
+    pub fn socket(&self, cookie: u64) -> Option<BorrowedFd<'_>> {
+        self.sockets.iter().find(|(info, _)| info.cookie == cookie).map(|(_, socket)| socket.as_fd())
+    }
+
+    /// The cookies of the real sockets, each with that of the table's socket.
+    ///
+    /// # Errors
+    /// If the kernel does not tell.
+    pub fn cookies(&self) -> io::Result<Vec<(u64, u64)>> {
+        self.sockets.iter().map(|(info, socket)| Ok((socket.cookie()?, info.cookie))).collect()
     }
 
     /// The namespace.
