@@ -196,6 +196,7 @@ fn what_does_not_run_on_packets_says_what_it_runs_on() {
         assert_eq!(code(&output), 2);
         let why = "program `x`: `cgroup_sock_addr/connect4` runs on `bpf_sock_addr`, not on packets";
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
+        assert!(stderr(&output).contains("a scenario with `[[connect]]` runs it"), "{}", stderr(&output));
     }
     std::fs::remove_file(&path).expect("the file");
 }

@@ -10,6 +10,7 @@
 
 pub mod capture;
 pub mod describe;
+mod event;
 mod file;
 pub mod fill;
 mod host;
@@ -25,6 +26,6 @@ pub use file::{Library, ScenarioError, read};
 pub use host::Host;
 pub use packet::{Difference, TextError, from_layers};
 pub use run::{End, Finding, Options, Outcome, RunnerKind, Sides, Source, Suite, kernel, run, sources};
-pub use runner::{Ran, Runners, array_entries, needed};
+pub use runner::{Ran, Runners, array_entries, needed, on_packets};
 pub use scenario::Scenario;
 pub use summary::Summary;

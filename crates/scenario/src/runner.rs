@@ -6,7 +6,9 @@ use std::sync::Arc;
 use belay_object::{Attach, Object, Program};
 use belay_spec::{Action, MapKind, Release};
 use belay_verifier::Verified;
-use belay_vm::{Checked, Compiled, Fault, Interpreter, Leak, Machine, Maps, Packet, Trace};
+use belay_vm::{Checked, Compiled, Fault, Input, Interpreter, Leak, Machine, Maps, Trace};
+
+use crate::event::Kind;
 
 /// Programs ready to run, by name.
 pub enum Runners {
@@ -18,7 +20,7 @@ pub enum Runners {
     Checked(BTreeMap<String, Checked>),
 }
 
-/// What came of one packet.
+/// What came of one run.
 pub struct Ran {
     /// The program's result; none if it did not run to its end.
     pub action: Option<Action>,
@@ -33,7 +35,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Of a packet that cannot be run.
+    /// Of one that cannot be.
     pub fn not_run(why: String) -> Ran {
         Ran { action: None, trace: Trace::default(), fault: None, leaks: Vec::new(), skipped: Some(why) }
     }
@@ -59,14 +61,19 @@ pub fn array_entries(object: &Object) -> impl Iterator<Item = (&str, u32, &str)>
 }
 
 /// Refuses a program whose hook does not run on packets.
-fn on_packets(program: &Program) -> Result<(), String> {
-    match &program.attach {
-        Attach::Hook(hook) if !hook.runs_on_packets() => Err(format!(
-            "program `{}`: `{}` runs on `{}`, not on packets",
-            program.name, hook.name, hook.context.name
-        )),
-        _ => Ok(()),
+///
+/// # Errors
+/// What it runs on.
+pub fn on_packets(program: &Program) -> Result<(), String> {
+    let Attach::Hook(hook) = &program.attach else { return Ok(()) };
+    if hook.runs_on_packets() {
+        return Ok(());
     }
+    let (name, hook_name, context) = (&program.name, hook.name, hook.context.name);
+    let how = Kind::of(hook).map_or_else(String::new, |kind| {
+        format!(": a scenario with `[[{}]]` runs it (`belay test`, docs/scenarios.md)", kind.word)
+    });
+    Err(format!("program `{name}`: `{hook_name}` runs on `{context}`, not on packets{how}"))
 }
 
 impl Runners {
@@ -77,7 +84,6 @@ impl Runners {
     pub fn verified(proofs: &[&Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for proof in proofs {
-            on_packets(proof.program())?;
             let runner = Interpreter::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
             runners.insert(proof.program().name.clone(), runner);
         }
@@ -96,7 +102,6 @@ impl Runners {
     pub fn compiled(proofs: &[&Verified], object: &Object, maps: &Arc<Maps>) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for proof in proofs {
-            on_packets(proof.program())?;
             let runner = Compiled::new(proof, Arc::clone(maps)).map_err(|e| e.to_string())?;
             runners.insert(proof.program().name.clone(), runner);
         }
@@ -122,7 +127,6 @@ impl Runners {
     ) -> Result<Runners, String> {
         let mut runners = BTreeMap::new();
         for program in programs {
-            on_packets(program)?;
             let mut runner = Checked::new(program, Arc::clone(maps), release).map_err(|e| e.to_string())?;
             runner.strictness.budget = budget;
             runners.insert(program.name.clone(), runner);
@@ -144,22 +148,22 @@ impl Runners {
         }
     }
 
-    /// Runs the program of that name on a packet.
-    pub fn run(&self, name: &str, machine: &mut Machine, packet: &mut Packet) -> Ran {
+    /// Runs the program of that name on a packet, or what else its hook runs on.
+    pub fn run<'i>(&self, name: &str, machine: &mut Machine, input: impl Into<Input<'i>>) -> Ran {
         let missing = || Ran::not_run(format!("program `{name}` is not prepared"));
         match self {
             Runners::Verified(runners) => runners.get(name).map_or_else(missing, |runner| {
-                let run = runner.run(machine, packet);
+                let run = runner.run(machine, input);
                 let action = Some(run.action());
                 Ran { action, trace: run.trace, fault: None, leaks: Vec::new(), skipped: None }
             }),
             Runners::Compiled(runners) => runners.get(name).map_or_else(missing, |runner| {
-                let action = Some(runner.run(machine, packet).action());
+                let action = Some(runner.run(machine, input).action());
                 let trace = machine.trace().clone();
                 Ran { action, trace, fault: None, leaks: Vec::new(), skipped: None }
             }),
             Runners::Checked(runners) => runners.get(name).map_or_else(missing, |runner| {
-                let report = runner.run(machine, packet);
+                let report = runner.run(machine, input);
                 let action = report.action();
                 let fault = report.result.err();
                 Ran { action, trace: report.trace, fault, leaks: report.leaks, skipped: None }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use belay_diagnostics::printable;
 use belay_object::Object;
 use belay_sockets::{Place, SocketId, SocketTable};
 use belay_spec::Release;
+use belay_vm::Task;
 use belay_vm::routes::Routes;
 
+use crate::event::{Event, Field, Kind, PACKET, Wish};
 use crate::packet::Layer;
 
-/// Packets, the world that they come into, and what is expected.
+/// Packets and other events, the world that they come into, and what is expected.
 #[derive(Debug)]
 pub struct Scenario {
     /// The file without its endings; of one of several in a file, followed by `::` and its own name.
@@ -17,7 +20,7 @@ pub struct Scenario {
     /// Where it begins.
     pub place: Place,
     pub(crate) object: Arc<Object>,
-    /// The programs that packets go to; at least one.
+    /// The programs that packets and events go to; at least one.
     pub(crate) programs: Vec<String>,
     pub(crate) release: Release,
     /// Not verified: only the checked interpreter runs it.
@@ -27,6 +30,7 @@ pub struct Scenario {
     pub(crate) sockets: Option<SocketTable>,
     pub(crate) routes: Option<Routes>,
     pub(crate) fills: Vec<Fill>,
+    /// By time.
     pub(crate) steps: Vec<Step>,
     /// The code by which verification shall refuse the first program.
     pub(crate) reject: Option<(Place, String)>,
@@ -55,26 +59,39 @@ pub(crate) enum Entries {
     Inline(Vec<(Place, toml::Table)>),
 }
 
-/// One packet through one program.
+/// One packet, or another event, through one program.
 #[derive(Debug)]
 pub(crate) struct Step {
-    /// From 1.
+    /// What kind of event; none for a packet.
+    pub(crate) kind: Option<&'static Kind>,
+    /// Among those of its kind in the file, from 1.
     pub(crate) number: usize,
     pub(crate) name: Option<String>,
     pub(crate) place: Place,
     pub(crate) program: String,
-    pub(crate) frame: Vec<u8>,
-    /// Since the first packet.
+    pub(crate) event: Event,
+    /// Since the start.
     pub(crate) time_ns: u64,
     /// Whether the time was given in the scenario.
     pub(crate) timed: bool,
-    /// The device; the host's if none is given.
-    pub(crate) ifindex: Option<u32>,
-    pub(crate) mark: u32,
-    pub(crate) priority: u32,
+    /// Who caused it; nobody in particular if not given.
+    pub(crate) task: Option<Box<Task>>,
     /// Whether every reference must be given back.
     pub(crate) balanced: bool,
     pub(crate) expect: Vec<Expectation>,
+}
+
+impl Step {
+    /// What it is called in a file.
+    pub(crate) fn word(&self) -> &'static str {
+        self.kind.map_or(PACKET, |kind| kind.word)
+    }
+
+    /// `packet 2 (syn)`, `connect 1`.
+    pub(crate) fn title(&self) -> String {
+        let name = self.name.as_ref().map_or_else(String::new, |name| format!(" ({})", printable(name)));
+        format!("{} {}{name}", self.word(), self.number)
+    }
 }
 
 /// Something that shall hold.
@@ -111,6 +128,10 @@ pub(crate) enum What {
     Fault(String),
     /// So many references are not given back.
     Leaks(usize),
+    /// What the program leaves of an event.
+    Field(&'static Field, Wish),
+    /// An option of the event's socket: its name, level and number.
+    Option { name: String, level: i32, number: i32, wish: Wish },
     /// The contents of a map.
     Map(MapExpectation),
 }

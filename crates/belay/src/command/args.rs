@@ -21,7 +21,7 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Verify a program, then run it on recorded packets with the sockets of a file
     Run(RunArgs),
-    /// Run scenarios: packets, sockets and maps, and what a program shall do with them
+    /// Run scenarios: packets and other events, sockets and maps, and what a program shall do with them
     Test(TestArgs),
     /// Print the programs of an object with their source lines
     Disasm(DisasmArgs),

@@ -30,8 +30,7 @@ fn seeds() -> Vec<String> {
     let mut seeds: Vec<String> = crate::examples(&page).into_iter().map(str::to_owned).collect();
     seeds.push(file("crates/belay/tests/scenarios/failing.scenario.toml"));
     // Relative to the root, as the others are.
-    for name in ["firewall", "steer"] {
-        let text = file(&format!("tests/scenarios/{name}.scenario.toml"));
+    for text in crate::shipped() {
         seeds.push(text.replace("../../bpf", "bpf").replace("../captures", "tests/captures"));
     }
     seeds
@@ -63,6 +62,13 @@ fn mutate(text: &str, random: &mut Random) -> String {
         "zero:65535",
         "enum:",
         "[[packet]]",
+        "[[connect]]",
+        "[[sk_msg]]",
+        "[[sk_lookup]]",
+        "socket = {}",
+        "unix:@a",
+        "[::]:0",
+        "hex:00",
         "[[scenario]]",
         "expect",
         "\u{1f600}",

@@ -8,7 +8,9 @@ use super::Context;
 use super::mistake::{Mistake, listed};
 use super::setup::known_map;
 use super::table::{Item, Table};
+use super::value;
 use crate::describe;
+use crate::event::{Form, Kind, fields};
 use crate::fill;
 use crate::packet;
 use crate::scenario::{EntryExpectation, Expectation, MapExpectation, Wanted, What};
@@ -21,35 +23,38 @@ pub(crate) struct Subject<'s> {
     pub(crate) routes: Option<&'s Routes>,
 }
 
-/// What a packet is held to.
-pub(crate) struct OfPacket {
+/// What a packet, or another event, is held to.
+pub(crate) struct OfStep {
     pub(crate) expectations: Vec<Expectation>,
     pub(crate) balanced: bool,
 }
 
-/// The table `expect` of a packet, whose program that is.
-pub(crate) fn of_packet(
+/// The table `expect` of an event of this kind (none: of a packet), whose program that is.
+pub(crate) fn of_step(
     subject: &Subject<'_>,
+    kind: Option<&'static Kind>,
     program: &Program,
     item: Option<Item<'_>>,
-) -> Result<OfPacket, Mistake> {
-    let mut of = OfPacket { expectations: Vec::new(), balanced: true };
+) -> Result<OfStep, Mistake> {
+    let mut of = OfStep { expectations: Vec::new(), balanced: true };
     let Some(item) = item else { return Ok(of) };
     let mut table = item.table()?;
     if let Some(item) = table.take("action") {
         of.expect(subject, &item, What::Action(action(program, &item)?));
     }
-    frame(subject, &mut table, &mut of)?;
+    match kind {
+        None => packet(subject, &mut table, &mut of)?,
+        Some(kind) => event(subject, kind, &mut table, &mut of)?,
+    }
     if let Some(item) = table.take("lookups") {
         let at = item.clone();
         let wanted = item.one_or_more()?;
         let wanted = wanted.iter().map(|item| socket(subject.sockets, item)).collect::<Result<_, _>>()?;
         of.expect(subject, &at, What::Lookups(wanted));
     }
-    if let Some(item) = table.take("assigned") {
-        of.expect(subject, &item, What::Assigned(socket(subject.sockets, &item)?));
-    }
-    if let Some(item) = table.take("redirect") {
+    if kind.is_none_or(|kind| kind.word == "sk_msg")
+        && let Some(item) = table.take("redirect")
+    {
         of.expect(subject, &item, What::Redirect(item.string()?.to_owned()));
     }
     if let Some(item) = table.take("printed") {
@@ -57,9 +62,6 @@ pub(crate) fn of_packet(
         let lines = item.one_or_more()?;
         let lines = lines.iter().map(|item| item.string().map(str::to_owned)).collect::<Result<_, _>>()?;
         of.expect(subject, &at, What::Printed(lines));
-    }
-    if let Some(item) = table.take("mark") {
-        of.expect(subject, &item, What::Mark(item.integer()?));
     }
     if let Some(item) = table.take("fault") {
         of.expect(subject, &item, What::Fault(item.string()?.to_owned()));
@@ -76,14 +78,63 @@ pub(crate) fn of_packet(
     Ok(of)
 }
 
-impl OfPacket {
+impl OfStep {
     fn expect(&mut self, subject: &Subject<'_>, item: &Item<'_>, what: What) {
         self.expectations.push(Expectation { place: subject.context.place(item.at()), what });
     }
 }
 
+/// What only packets have.
+fn packet(subject: &Subject<'_>, table: &mut Table<'_>, of: &mut OfStep) -> Result<(), Mistake> {
+    frame(subject, table, of)?;
+    if let Some(item) = table.take("assigned") {
+        of.expect(subject, &item, What::Assigned(socket(subject.sockets, &item)?));
+    }
+    if let Some(item) = table.take("mark") {
+        of.expect(subject, &item, What::Mark(item.integer()?));
+    }
+    Ok(())
+}
+
+/// What events of this kind have.
+fn event(
+    subject: &Subject<'_>,
+    kind: &'static Kind,
+    table: &mut Table<'_>,
+    of: &mut OfStep,
+) -> Result<(), Mistake> {
+    // `keys.sport` is a key of the table `keys`.
+    let mut inner: Option<(&str, Table<'_>)> = None;
+    for field in fields(kind) {
+        let item = match field.name.split_once('.') {
+            None => table.take(field.name),
+            Some((outer, name)) => {
+                if inner.as_ref().is_none_or(|(open, _)| *open != outer) {
+                    let opened = table.take(outer).map(Item::table).transpose()?;
+                    inner = Some((outer, opened.unwrap_or_default()));
+                }
+                inner.as_mut().and_then(|(_, table)| table.take(name))
+            }
+        };
+        if let Some(item) = item {
+            of.expect(subject, &item, What::Field(field, value::wish(subject, field.form, &item)?));
+        }
+    }
+    let Some((outer, mut inner)) = inner else { return Ok(()) };
+    if outer == "socket"
+        && let Some(item) = inner.take("options")
+    {
+        for (name, at, item) in item.table()?.named() {
+            let (level, number) = super::socket::option_named(&name, at)?;
+            let wish = value::wish(subject, Form::Data, &item)?;
+            of.expect(subject, &item, What::Option { name, level, number, wish });
+        }
+    }
+    inner.finish()
+}
+
 /// What the frame shall be.
-fn frame(subject: &Subject<'_>, table: &mut Table<'_>, of: &mut OfPacket) -> Result<(), Mistake> {
+fn frame(subject: &Subject<'_>, table: &mut Table<'_>, of: &mut OfStep) -> Result<(), Mistake> {
     let context = subject.context;
     if let Some(item) = table.take("layers") {
         of.expect(subject, &item, What::Frame(layers(context, &item)?));
@@ -130,7 +181,7 @@ pub(crate) fn hex(item: &Item<'_>) -> Result<Vec<u8>, Mistake> {
 }
 
 /// A mistake within a string, at its place in the file.
-fn misplaced(context: &Context<'_>, item: &Item<'_>, error: &packet::TextError) -> Mistake {
+pub(crate) fn misplaced(context: &Context<'_>, item: &Item<'_>, error: &packet::TextError) -> Mistake {
     Mistake::new(item.within(context.text, error.at), &error.message)
 }
 
@@ -149,7 +200,7 @@ fn action(program: &Program, item: &Item<'_>) -> Result<i32, Mistake> {
 }
 
 /// The sockets that a description fits: every word of it is one of the socket's.
-fn socket(sockets: &SocketTable, item: &Item<'_>) -> Result<Wanted, Mistake> {
+pub(crate) fn socket(sockets: &SocketTable, item: &Item<'_>) -> Result<Wanted, Mistake> {
     let text = item.string()?.to_owned();
     if text == "none" {
         return Ok(Wanted { text, ids: Vec::new() });

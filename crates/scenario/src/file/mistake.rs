@@ -41,7 +41,7 @@ impl Mistake {
 
 /// Names for a message: the first few.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 24;
+    const SHOWN: usize = 40;
     let mut names: Vec<String> =
         names.into_iter().take(SHOWN + 1).map(|name| format!("`{}`", name.escape_debug())).collect();
     if names.is_empty() {

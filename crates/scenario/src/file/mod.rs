@@ -3,12 +3,16 @@
 //! Reading ends at the first mistake of a scenario, with its place; the other scenarios of the file are read all the
 //! same. There is no text that panics, or that takes more than a fixed multiple of its length beside the files it names.
 
+mod events;
 mod expect;
+pub(crate) mod inputs;
 pub(crate) mod library;
 mod mistake;
 mod packets;
 mod setup;
+mod socket;
 mod table;
+mod value;
 
 use std::ops::Range;
 use std::path::Path;
@@ -16,6 +20,7 @@ use std::path::Path;
 use belay_sockets::SocketTable;
 
 use crate::scenario::{Expectation, Scenario};
+use events::Arrays;
 use expect::Subject;
 pub use library::Library;
 pub(crate) use library::read_scenario;
@@ -66,8 +71,8 @@ fn scenarios(context: &Context<'_>) -> Result<Read, Mistake> {
     let Some(several) = several else {
         return Ok(vec![scenario(context, stem(context.file), &base, own)]);
     };
-    if let Some(item) = own.packets.or(own.expect) {
-        return Err(item.mistake("with `[[scenario]]`, each has its own packets and expectations"));
+    if let Some(item) = own.events.first().or(own.expect.as_ref()) {
+        return Err(item.mistake("with `[[scenario]]`, each has its own packets, events and expectations"));
     }
     let mut names = Vec::new();
     let mut read = Vec::new();
@@ -110,15 +115,15 @@ fn about(table: &mut Table<'_>) -> Result<(), Mistake> {
     table.take("about").map_or(Ok(()), |item| item.string().map(drop))
 }
 
-/// Packets and what shall hold in the end.
+/// What happens, and what shall hold in the end.
 struct Body<'t> {
-    packets: Option<Item<'t>>,
+    events: Arrays<'t>,
     expect: Option<Item<'t>>,
 }
 
 impl<'t> Body<'t> {
     fn take(table: &mut Table<'t>) -> Body<'t> {
-        Body { packets: table.take("packet"), expect: table.take("expect") }
+        Body { events: Arrays::take(table), expect: table.take("expect") }
     }
 }
 
@@ -129,13 +134,13 @@ fn scenario(
     body: Body<'_>,
 ) -> Result<Scenario, Mistake> {
     let object = setup.object(context)?;
-    let first = body.packets.is_none().then(|| setup.program(&object, context)).transpose()?;
+    let first = body.events.first().is_none().then(|| setup.program(&object, context)).transpose()?;
     let sockets = setup.sockets(context)?;
     let routes = setup.routes(context)?;
     let nobody = SocketTable::empty();
     let of_packets = sockets.as_ref().unwrap_or(&nobody);
     let subject = Subject { context, object: &object, sockets: of_packets, routes: routes.as_ref() };
-    let steps = packets::steps(&subject, setup, body.packets)?;
+    let steps = events::steps(&subject, setup, body.events)?;
     let mut programs: Vec<String> = Vec::new();
     let used = steps.iter().map(|step| &step.program).chain(first.map(|program| &program.name));
     for name in used {
@@ -145,7 +150,7 @@ fn scenario(
     }
     let end = End::read(&subject, body.expect)?;
     if steps.is_empty() && end.reject.is_none() {
-        let message = "nothing to do: write `[[packet]]`, or `expect.reject` for a program that is refused";
+        let message = "nothing to do: write `[[packet]]` or another event, or `expect.reject` for a program that is refused";
         return Err(Mistake::new(context.start.clone(), message));
     }
     let scenario = Scenario {

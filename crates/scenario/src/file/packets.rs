@@ -2,32 +2,19 @@
 
 use belay_object::Program;
 
-use super::expect::{self, OfPacket, Subject};
+use super::events::{Common, MOST};
+use super::expect::{self, OfStep, Subject};
 use super::library;
 use super::mistake::{Mistake, listed};
 use super::setup::{Setup, program_named, with_name};
+use super::socket::one_of_table;
 use super::table::{Item, Table};
 use crate::capture::{self, Captured};
+use crate::event::{Event, Incoming};
 use crate::host::Host;
+use crate::runner::on_packets;
 use crate::scenario::Step;
 use crate::summary::Summary;
-
-/// The most packets of one scenario.
-const MOST: usize = 1_000_000;
-
-/// Reads the packets of a scenario, in order.
-pub(crate) fn steps(
-    subject: &Subject<'_>,
-    setup: &Setup<'_>,
-    packets: Option<Item<'_>>,
-) -> Result<Vec<Step>, Mistake> {
-    let mut steps = Vec::new();
-    let mut time_ns = 0;
-    for item in packets.map_or(Ok(Vec::new()), Item::array)? {
-        packet(subject, setup, item, &mut steps, &mut time_ns)?;
-    }
-    Ok(steps)
-}
 
 /// The frames that a `[[packet]]` stands for, each with its time after the first, and what it is called.
 struct Frames {
@@ -35,34 +22,33 @@ struct Frames {
     name: Option<String>,
 }
 
-fn packet(
+/// Reads one `[[packet]]`, which may be many.
+pub(crate) fn packet(
     subject: &Subject<'_>,
     setup: &Setup<'_>,
     item: Item<'_>,
     steps: &mut Vec<Step>,
+    count: &mut usize,
     time_ns: &mut u64,
 ) -> Result<(), Mistake> {
     let (context, at) = (subject.context, item.at());
     let mut table = item.table()?;
-    let name = table.take("name").map(|item| item.string().map(str::to_owned)).transpose()?;
+    let Common { name, time_ns: start, timed, task } = Common::take(&mut table, *time_ns)?;
     let program = table.take("program");
     let frames = frames(subject, &mut table)?;
-    let time = table.take("time");
-    if let Some(item) = &time {
-        *time_ns = duration(item)?;
-    }
     let ifindex = table.take("device").map(|item| device(subject, &item)).transpose()?;
     let mark = table.take("mark").map_or(Ok(0), |item| item.integer())?;
     let priority = table.take("priority").map_or(Ok(0), |item| item.integer())?;
+    let socket = table.take("socket").map(|item| one_of_table(subject, &item)).transpose()?;
     let expectations = table.take("expect");
     table.finish()?;
     let host = Host::of(subject.sockets);
     let several = frames.frames.len() > 1;
-    let start = *time_ns;
     for (index, (frame, elapsed)) in frames.frames.into_iter().enumerate() {
-        let program = program_for(subject, setup, program.as_ref(), &host, &frame)?;
+        let program = program_for(subject, setup, program.as_ref(), &host, &frame, &at)?;
         // Each frame has its own copy: another program has other actions.
-        let OfPacket { expectations, balanced } = expect::of_packet(subject, program, expectations.clone())?;
+        let OfStep { expectations, balanced } =
+            expect::of_step(subject, None, program, expectations.clone())?;
         *time_ns = start.saturating_add(elapsed);
         let name = match (&name, &frames.name) {
             (Some(name), _) if several => Some(format!("{name} {}", index + 1)),
@@ -70,17 +56,17 @@ fn packet(
             (None, Some(of_capture)) if several => Some(format!("{of_capture} {}", index + 1)),
             (None, of_capture) => of_capture.clone(),
         };
+        *count += 1;
         steps.push(Step {
-            number: steps.len() + 1,
+            kind: None,
+            number: *count,
             name,
             place: context.place(at.clone()),
             program: program.name.clone(),
-            frame,
+            event: Event::Packet(Incoming { frame, ifindex, mark, priority, socket }),
             time_ns: *time_ns,
-            timed: time.is_some(),
-            ifindex,
-            mark,
-            priority,
+            timed,
+            task: task.clone(),
             balanced,
             expect: expectations,
         });
@@ -89,6 +75,15 @@ fn packet(
         }
     }
     Ok(())
+}
+
+/// The frame of an event that has one: written as layers or in hexadecimal.
+pub(crate) fn one_frame(subject: &Subject<'_>, table: &mut Table<'_>) -> Result<Vec<u8>, Mistake> {
+    match (table.take("layers"), table.take("hex")) {
+        (Some(item), None) => long_enough(&item, expect::layers(subject.context, &item)?),
+        (None, Some(item)) => long_enough(&item, expect::hex(&item)?),
+        _ => Err(Mistake::new(table.at.clone(), "either `layers` or `hex` says what the packet is")),
+    }
 }
 
 fn frames(subject: &Subject<'_>, table: &mut Table<'_>) -> Result<Frames, Mistake> {
@@ -145,19 +140,19 @@ fn program_for<'s>(
     own: Option<&Item<'_>>,
     host: &Host,
     frame: &[u8],
+    at: &std::ops::Range<usize>,
 ) -> Result<&'s Program, Mistake> {
-    if let Some(item) = own {
-        return program_named(subject.object, item);
-    }
     let leaves = || Summary::of(frame).source.is_some_and(|source| host.has(source));
-    match &setup.egress {
-        Some(item) if leaves() => program_named(subject.object, item),
-        _ => setup.program(subject.object, subject.context),
-    }
+    let program = match (own, &setup.egress) {
+        (Some(item), _) => program_named(subject.object, item)?,
+        (None, Some(item)) if leaves() => program_named(subject.object, item)?,
+        _ => setup.program(subject.object, subject.context)?,
+    };
+    on_packets(program).map(|()| program).map_err(|why| Mistake::new(at.clone(), why))
 }
 
 /// `1.5s`, `20ms`, `7us`, `3ns`.
-fn duration(item: &Item<'_>) -> Result<u64, Mistake> {
+pub(crate) fn duration(item: &Item<'_>) -> Result<u64, Mistake> {
     let text = item.string()?;
     let wrong = || item.mistake(format!("`{}` is no time: write `1.5s` or `20ms`", text.escape_debug()));
     let unit = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?;
@@ -179,7 +174,7 @@ fn duration(item: &Item<'_>) -> Result<u64, Mistake> {
 }
 
 /// A device by its number, or by its name among the sockets or the routes.
-fn device(subject: &Subject<'_>, item: &Item<'_>) -> Result<u32, Mistake> {
+pub(crate) fn device(subject: &Subject<'_>, item: &Item<'_>) -> Result<u32, Mistake> {
     if item.as_integer().is_some() {
         return item.integer();
     }

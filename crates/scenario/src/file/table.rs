@@ -15,7 +15,7 @@ pub(crate) struct Item<'t> {
 }
 
 /// A table whose keys are taken out one by one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Table<'t> {
     pub(crate) at: Range<usize>,
     entries: Vec<(Range<usize>, String, Spanned<DeValue<'t>>)>,

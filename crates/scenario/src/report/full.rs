@@ -71,7 +71,11 @@ pub fn full(outcome: &Outcome, style: Style) -> String {
         End::Pass => {
             if style.verbose {
                 text.pop();
-                text.push_str(&format!(" ({})\n", counted(outcome.packets, "packet")));
+                let counts = [(outcome.packets, "packet"), (outcome.events, "event")];
+                let counts = counts.iter().filter(|(count, _)| *count > 0);
+                let told: Vec<String> = counts.map(|(count, what)| counted(*count, what)).collect();
+                let told = if told.is_empty() { "nothing ran".to_owned() } else { told.join(", ") };
+                text.push_str(&format!(" ({told})\n"));
             }
         }
         End::Skip(_) if style.quiet => return String::new(),
@@ -93,8 +97,8 @@ fn head(outcome: &Outcome, style: Style) -> String {
 
 /// A finding, by rows: what, expected, actual.
 fn tell(text: &mut String, finding: &Finding, style: Style) {
-    let packet = finding.packet.as_ref().map_or_else(String::new, |packet| format!("{packet}: "));
-    text.push_str(&printable(&format!("  {}: {packet}{}", finding.place, finding.what)));
+    let event = finding.event.as_ref().map_or_else(String::new, |event| format!("{event}: "));
+    text.push_str(&printable(&format!("  {}: {event}{}", finding.place, finding.what)));
     text.push('\n');
     let [left, right] = finding.sides.names();
     if !finding.expected.is_empty() || !finding.actual.is_empty() {

@@ -34,6 +34,7 @@ struct JsonOutcome<'o> {
     outcome: &'static str,
     time_ns: u64,
     packets: usize,
+    events: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<JsonFinding<'o>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,8 @@ struct JsonError<'o> {
 struct JsonFinding<'o> {
     line: usize,
     column: usize,
-    packet: Option<&'o str>,
+    /// `packet 1`, `connect 2 (name)`; nothing for what holds in the end.
+    event: Option<&'o str>,
     what: &'o str,
     /// What the two values are: `expected` and `actual`, or `belay` and `linux`.
     sides: [&'static str; 2],
@@ -100,6 +102,7 @@ fn outcome(outcome: &Outcome) -> JsonOutcome<'_> {
         },
         time_ns: nanoseconds(outcome.time),
         packets: outcome.packets,
+        events: outcome.events,
         findings: Vec::new(),
         error: None,
         skipped: None,
@@ -123,7 +126,7 @@ fn finding(finding: &Finding) -> JsonFinding<'_> {
     JsonFinding {
         line: finding.place.line,
         column: finding.place.column,
-        packet: finding.packet.as_deref(),
+        event: finding.event.as_deref(),
         what: &finding.what,
         sides: finding.sides.names(),
         values: [&finding.expected, &finding.actual],

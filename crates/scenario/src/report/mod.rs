@@ -84,7 +84,7 @@ pub(crate) mod tests {
         let place = |line| Place { file: "a, b.scenario.toml".to_owned(), line, column: 3 };
         let finding = Finding {
             place: place(7),
-            packet: Some("packet 2 (<syn>)".to_owned()),
+            event: Some("packet 2 (<syn>)".to_owned()),
             what: "action".to_owned(),
             sides: Sides::Expected,
             expected: "TC_ACT_OK".to_owned(),
@@ -94,7 +94,7 @@ pub(crate) mod tests {
         };
         let rows = Finding {
             place: place(9),
-            packet: None,
+            event: None,
             what: "packet".to_owned(),
             sides: Sides::Kernel,
             expected: String::new(),
@@ -117,6 +117,7 @@ pub(crate) mod tests {
             place: place(line),
             time: Duration::from_micros(1500),
             packets: 2,
+            events: 1,
             end,
         };
         (1..).zip(ends).map(outcome).collect()

@@ -2,21 +2,24 @@
 
 use belay_diagnostics::printable;
 use belay_object::{Attach, Object};
-use belay_sockets::SocketId;
+use belay_sockets::{SocketId, SocketTable};
 use belay_spec::Action;
 use belay_vm::Trace;
 
 use super::outcome::Finding;
 use crate::describe;
+use crate::event::{After, Staged, Value, Wish};
 use crate::packet::{compare, lacks};
 use crate::scenario::{Expectation, MapExpectation, Scenario, Step, Wanted, What};
 use crate::typed;
 
-/// What was seen of one packet's run.
-#[derive(Debug, Default)]
+/// What was seen of one run.
+#[derive(Debug)]
 pub(crate) struct Observed {
     /// None if the program did not run to its end.
     pub(crate) action: Option<Action>,
+    /// What it ran on, as it left it.
+    pub(crate) staged: Staged,
     pub(crate) frame: Vec<u8>,
     pub(crate) mark: u32,
     pub(crate) trace: Trace,
@@ -37,8 +40,8 @@ pub(crate) struct Contents {
 /// Reads a map by its name.
 pub(crate) type ReadMap<'m> = dyn FnMut(&str) -> Contents + 'm;
 
-/// What is not as expected of one packet.
-pub(crate) fn packet(
+/// What is not as expected of one packet, or another event.
+pub(crate) fn step(
     scenario: &Scenario,
     step: &Step,
     observed: &Observed,
@@ -60,15 +63,7 @@ pub(crate) fn packet(
     }
     // In the order in which people read the file.
     findings.sort_by_key(|finding| (finding.place.line, finding.place.column));
-    findings.into_iter().map(|finding| finding.of_packet(step.title())).collect()
-}
-
-impl Step {
-    /// `packet 2 (syn)`.
-    pub(crate) fn title(&self) -> String {
-        let name = self.name.as_ref().map_or_else(String::new, |name| format!(" ({})", printable(name)));
-        format!("packet {}{name}", self.number)
-    }
+    findings.into_iter().map(|finding| finding.of_step(step)).collect()
 }
 
 /// The name of an action of a program, or the number.
@@ -103,7 +98,7 @@ fn one(
             differ("action", expected, actual)
         }
         What::Frame(frame) => rows(compare(frame, &observed.frame)),
-        What::Unchanged => rows(compare(&step.frame, &observed.frame)),
+        What::Unchanged => rows(compare(step.event.frame(), &observed.frame)),
         What::Bytes { offset, bytes } => {
             // Around them, the frame is as it is.
             let mut expected = observed.frame.clone();
@@ -128,7 +123,7 @@ fn one(
             }
         }
         What::Redirect(expected) => {
-            let nobody = belay_sockets::SocketTable::empty();
+            let nobody = SocketTable::empty();
             let sockets = scenario.sockets.as_ref().unwrap_or(&nobody);
             let told = |redirect| describe::redirect(redirect, sockets);
             let actual = trace.redirect.as_ref().map_or_else(|| "none".to_owned(), told);
@@ -147,8 +142,33 @@ fn one(
             }
         }
         What::Leaks(count) => differ("leaks", count.to_string(), observed.leaks.len().to_string()),
+        What::Field(field, wish) => {
+            let nobody = SocketTable::empty();
+            let sockets = scenario.sockets.as_ref().unwrap_or(&nobody);
+            let after = After { staged: &observed.staged, action: observed.action, sockets };
+            unlike(wanted, field.name, wish, &field.of(&after), sockets)
+        }
+        What::Option { name, level, number, wish } => {
+            let set = observed.staged.sock().and_then(|sock| sock.options.get(&(*level, *number)));
+            let found = set.cloned().map_or_else(Value::none, Value::Bytes);
+            unlike(wanted, &format!("option `{}`", printable(name)), wish, &found, &SocketTable::empty())
+        }
         What::Map(map) => contents(scenario, map, &read(&map.map)),
     }
+}
+
+/// A finding, if a value is not what is wished for.
+fn unlike(
+    wanted: &Expectation,
+    what: &str,
+    wish: &Wish,
+    found: &Value,
+    sockets: &SocketTable,
+) -> Vec<Finding> {
+    if wish.fits(found) {
+        return Vec::new();
+    }
+    vec![Finding::new(&wanted.place, what, wish.told(), wish.told_of(found, sockets))]
 }
 
 fn quoted(lines: &[String]) -> String {

@@ -1,38 +1,38 @@
 //! A scenario in the running kernel: in a network namespace of its own, with real sockets where it has sockets.
 //!
-//! Every packet goes through `BPF_PROG_TEST_RUN`, one after the other on one CPU, so that a per-CPU map has one value to
-//! compare. What a test run cannot show (which socket was found, what was printed) is left to Belay's own run of the
-//! same scenario, which is arranged as a test run is.
+//! Every packet, and every other event that can, goes through `BPF_PROG_TEST_RUN` ([`test_run`]), one after the other on
+//! one CPU, so that a per-CPU map has one value to compare. What a test run cannot show (which socket was found, what was
+//! printed) is left to Belay's own run of the same scenario, which is arranged as a test run is.
 
-use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
 use belay_diagnostics::printable;
 use belay_linux::{
-    Exist, Kernel, LoadedObject, LogLevel, NetNs, Population, TestRun, TestRunResult, Unavailable, Verdict,
-    test_run, verify_programs,
+    Exist, Kernel, LoadedObject, LogLevel, NetNs, Population, TestRunResult, Unavailable, Verdict,
+    verify_programs,
 };
-use belay_object::{Attach, Program};
-use belay_sockets::Place;
+use belay_object::Program;
+use belay_sockets::{Place, SocketTable};
+use belay_spec::MapKind;
 use belay_vm::{Entry, Maps};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 
-use super::Stop;
-use super::check::{Observed, action_name};
+use super::check::Observed;
 use super::outcome::{Finding, Sides};
-use super::simulated::{Simulation, entries, has_entries, has_link_layer, wanted};
+use super::simulated::{Simulation, entries, has_entries, wanted};
+use super::{Stop, test_run};
 use crate::host::Host;
-use crate::packet::{Difference, compare};
+use crate::packet::Difference;
 use crate::scenario::{Scenario, Step};
 use crate::typed;
-
-/// The Ethernet header, which hooks of the network layer do not see.
-const ETHERNET: usize = 14;
 
 /// What the kernel did.
 #[derive(Debug)]
 pub(crate) struct Live {
     results: Vec<TestRunResult>,
+    /// Its sockets' cookies, and those of the sockets of the table that they stand for.
+    cookies: Vec<(u64, u64)>,
     /// By name, sorted by key.
     maps: Vec<(String, Vec<Entry>)>,
 }
@@ -43,7 +43,7 @@ pub fn kernel() -> &'static Result<Kernel, Unavailable> {
     KERNEL.get_or_init(belay_linux::probe)
 }
 
-fn skip<T>(why: impl Into<String>) -> Result<T, Stop> {
+pub(super) fn skip<T>(why: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Skip(why.into()))
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn possible(scenario: &Scenario) -> Result<(), Stop> {
     if scenario.steps.iter().any(|step| step.timed && step.time_ns > 0) {
         return skip("the kernel's clock cannot be set, and a packet has a `time`");
     }
-    Ok(())
+    scenario.steps.iter().try_for_each(test_run::possible)
 }
 
 /// Whether the kernel refuses the first program, too.
@@ -100,51 +100,72 @@ pub(crate) fn run(scenario: &Scenario, maps: &Maps) -> Result<Live, Stop> {
             }
         }
     }
-    fill(scenario, maps, &loaded)?;
-    let inside = || packets(scenario, &loaded);
-    let ran = match &scenario.sockets {
-        None => {
-            let alone = NetNs::with_loopback().map_err(|e| Stop::Skip(e.to_string()))?;
-            alone.run(inside)
-        }
-        Some(sockets) => {
-            let netns = sockets.read().default_netns();
-            let netns = netns.ok_or_else(|| Stop::Skip("there is no namespace".to_owned()))?;
-            let population = Population::of(sockets, netns)
-                .map_err(|e| Stop::Skip(format!("its sockets cannot be made: {e}")))?;
-            population.namespace().run(inside)
-        }
+    let population = scenario.sockets.as_ref().map(populate).transpose()?;
+    let cookies = match &population {
+        Some(population) => population.cookies().map_err(|e| Stop::Skip(format!("its sockets: {e}")))?,
+        None => Vec::new(),
+    };
+    fill(scenario, maps, &loaded, population.as_ref())?;
+    let inside = || events(scenario, &loaded, cookies);
+    let ran = match &population {
+        None => NetNs::with_loopback().map_err(|e| Stop::Skip(e.to_string()))?.run(inside),
+        Some(population) => population.namespace().run(inside),
     };
     ran.map_err(|e| Stop::Skip(format!("the namespace cannot be entered: {e}")))?
 }
 
+/// The sockets of a table's first namespace, for real.
+fn populate(sockets: &SocketTable) -> Result<Population, Stop> {
+    let netns = sockets.read().default_netns();
+    let netns = netns.ok_or_else(|| Stop::Skip("there is no namespace".to_owned()))?;
+    Population::of(sockets, netns).map_err(|e| Stop::Skip(format!("its sockets cannot be made: {e}")))
+}
+
 /// Gives the kernel's maps what ours hold.
-fn fill(scenario: &Scenario, maps: &Maps, loaded: &LoadedObject) -> Result<(), Stop> {
+fn fill(
+    scenario: &Scenario,
+    maps: &Maps,
+    loaded: &LoadedObject,
+    population: Option<&Population>,
+) -> Result<(), Stop> {
     for filled in &scenario.fills {
         let Some((ours, theirs)) = maps.by_name(&filled.map).zip(loaded.maps.by_name(&filled.map)) else {
             continue;
         };
-        if !has_entries(ours.def().kind) {
-            return skip(format!(
-                "map `{}` cannot be filled with entries of its kind",
-                printable(&filled.map)
-            ));
+        let cannot = |why: &str| format!("map `{}` cannot be filled{why}", printable(&filled.map));
+        let of_sockets = holds_sockets(ours.def().kind);
+        if !has_entries(ours.def().kind) && !of_sockets {
+            return skip(cannot(" with entries of its kind"));
         }
-        for (key, value) in entries(ours) {
-            let whole = match per_cpu_stride(ours.def()) {
-                None => value,
-                Some(stride) => {
-                    let mut one = value;
-                    one.resize(stride, 0);
-                    one.repeat(theirs.value_len() / stride)
+        let filled = if of_sockets { ours.iter().collect() } else { entries(ours) };
+        for (key, value) in filled {
+            let whole = if of_sockets {
+                let cookie = value.first_chunk().map_or(0, |cookie| u64::from_le_bytes(*cookie));
+                let socket = population.and_then(|population| population.socket(cookie));
+                let socket =
+                    socket.ok_or_else(|| Stop::Skip(cannot(": it holds a socket that is not made")))?;
+                let mut number = i64::from(socket.as_raw_fd()).to_le_bytes().to_vec();
+                number.truncate(theirs.value_len());
+                number
+            } else {
+                match per_cpu_stride(ours.def()) {
+                    None => value,
+                    Some(stride) => {
+                        let mut one = value;
+                        one.resize(stride, 0);
+                        one.repeat(theirs.value_len() / stride)
+                    }
                 }
             };
-            theirs
-                .update(&key, &whole, Exist::Any)
-                .map_err(|e| Stop::Skip(format!("map `{}` cannot be filled: {e}", printable(&filled.map))))?;
+            theirs.update(&key, &whole, Exist::Any).map_err(|e| Stop::Skip(cannot(&format!(": {e}"))))?;
         }
     }
     Ok(())
+}
+
+/// Maps whose entries are sockets.
+fn holds_sockets(kind: MapKind) -> bool {
+    matches!(kind, MapKind::SOCKMAP | MapKind::SOCKHASH | MapKind::REUSEPORT_SOCKARRAY)
 }
 
 /// The bytes of one CPU's value, where each has its own.
@@ -152,14 +173,14 @@ fn per_cpu_stride(def: &belay_object::MapDef) -> Option<usize> {
     def.kind.rules().is_some_and(|rules| rules.per_cpu).then(|| (def.value_size as usize).next_multiple_of(8))
 }
 
-/// Runs the packets and reads the maps, on a thread of its own that stays on its CPU.
-fn packets(scenario: &Scenario, loaded: &LoadedObject) -> Result<Live, Stop> {
+/// Runs the events and reads the maps, on a thread of its own that stays on its CPU.
+fn events(scenario: &Scenario, loaded: &LoadedObject, cookies: Vec<(u64, u64)>) -> Result<Live, Stop> {
     let cpu = sched_getcpu();
     let mut only = CpuSet::new();
     only.set(cpu);
     sched_setaffinity(None, &only).map_err(|e| Stop::Skip(format!("cannot stay on one CPU: {e}")))?;
     let host = scenario.sockets.as_ref().map_or(1, |sockets| Host::of(sockets).ifindex);
-    let results = scenario.steps.iter().map(|step| packet(scenario, loaded, step, host));
+    let results = scenario.steps.iter().map(|step| test_run::run(scenario, loaded, step, host));
     let results = results.collect::<Result<_, _>>()?;
     let mut maps = Vec::new();
     for def in scenario.object.maps.iter().filter(|def| has_entries(def.kind)) {
@@ -169,37 +190,7 @@ fn packets(scenario: &Scenario, loaded: &LoadedObject) -> Result<Live, Stop> {
         let Some(map) = loaded.maps.by_name(&def.name) else { continue };
         maps.push((def.name.clone(), read(map, def, cpu)?));
     }
-    Ok(Live { results, maps })
-}
-
-fn packet(scenario: &Scenario, loaded: &LoadedObject, step: &Step, host: u32) -> Result<TestRunResult, Stop> {
-    let program = loaded.program(&step.program).and_then(|program| program.verdict.accepted());
-    let program =
-        program.ok_or_else(|| Stop::Skip(format!("`{}` is not loaded", printable(&step.program))))?;
-    let context = context(scenario, step, step.ifindex.unwrap_or(host))?;
-    let run = TestRun { data_in: &step.frame, ctx_in: &context, ..TestRun::default() };
-    test_run(program.as_fd(), &run)
-        .map_err(|e| Stop::Skip(format!("{}: the kernel does not test-run it: {e}", step.title())))
-}
-
-/// The context that the kernel is given: of `__sk_buff` what may be set, of others nothing.
-fn context(scenario: &Scenario, step: &Step, ifindex: u32) -> Result<Vec<u8>, Stop> {
-    let program = scenario.object.programs.iter().find(|program| program.name == step.program);
-    let Some(Attach::Hook(hook)) = program.map(|program| &program.attach) else { return Ok(Vec::new()) };
-    if hook.context.name != "__sk_buff" {
-        return match step.ifindex {
-            Some(_) => skip("a test run of this hook has no device of its own"),
-            None => Ok(Vec::new()),
-        };
-    }
-    let mut bytes = vec![0; hook.context.size as usize];
-    for (name, value) in [("ifindex", ifindex), ("mark", step.mark), ("priority", step.priority)] {
-        let offset = hook.context.field(name).and_then(|field| usize::try_from(field.offset).ok());
-        if let Some(place) = offset.and_then(|offset| bytes.get_mut(offset..offset + 4)) {
-            place.copy_from_slice(&value.to_ne_bytes());
-        }
-    }
-    Ok(bytes)
+    Ok(Live { results, cookies, maps })
 }
 
 /// The entries of a map, sorted by key; of a per-CPU map, those of this CPU.
@@ -222,7 +213,7 @@ fn read(map: &belay_linux::Map, def: &belay_object::MapDef, cpu: usize) -> Resul
 }
 
 impl Live {
-    /// In what the kernel's run of a packet differs from ours.
+    /// In what the kernel's run of an event differs from ours.
     pub(crate) fn compare(
         &self,
         scenario: &Scenario,
@@ -231,35 +222,12 @@ impl Live {
         ours: &Observed,
     ) -> Vec<Finding> {
         let Some(theirs) = self.results.get(index) else { return Vec::new() };
-        let mut rows = Vec::new();
-        let mut differ = |what: &str, expected: String, actual: String| {
-            if expected != actual {
-                rows.push(Difference { what: what.to_owned(), expected, actual });
-            }
-        };
-        let name = |value| action_name(&scenario.object, &step.program, value);
-        let action = ours.action.map_or_else(|| "none".to_owned(), |action| action.to_string());
-        differ("action", action, name(theirs.retval.cast_signed()));
-        let program = scenario.object.programs.iter().find(|program| program.name == step.program);
-        if !theirs.ctx_out.is_empty()
-            && let Some(Attach::Hook(hook)) = program.map(|program| &program.attach)
-        {
-            let offset = hook.context.field("mark").and_then(|field| usize::try_from(field.offset).ok());
-            let word = offset.and_then(|offset| theirs.ctx_out.get(offset..)?.first_chunk().copied());
-            differ("mark", ours.mark.to_string(), word.map_or(ours.mark, u32::from_ne_bytes).to_string());
-        }
-        let mut frame = theirs.data_out.clone();
-        if !program.is_none_or(has_link_layer)
-            && let Some((header, of_ours)) = frame.get_mut(..ETHERNET).zip(ours.frame.get(..ETHERNET))
-        {
-            header.copy_from_slice(of_ours);
-        }
-        rows.extend(compare(&ours.frame, &frame));
+        let rows = test_run::differences(scenario, step, ours, theirs, &self.cookies);
         if rows.is_empty() {
             return Vec::new();
         }
         let finding = Finding::new(&step.place, "the kernel differs", "", "").with_rows(rows);
-        vec![Finding { sides: Sides::Kernel, ..finding.of_packet(step.title()) }]
+        vec![Finding { sides: Sides::Kernel, ..finding.of_step(step) }]
     }
 
     /// In what its maps differ from ours afterwards.

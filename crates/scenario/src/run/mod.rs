@@ -5,6 +5,7 @@ mod live;
 mod outcome;
 mod simulated;
 mod suite;
+mod test_run;
 
 use std::time::Instant;
 
@@ -62,7 +63,8 @@ pub fn run(scenario: &Scenario, library: &Library, options: Options) -> Outcome 
         name: scenario.name.clone(),
         place: scenario.place.clone(),
         time: started.elapsed(),
-        packets: scenario.steps.len(),
+        packets: scenario.steps.iter().filter(|step| step.kind.is_none()).count(),
+        events: scenario.steps.iter().filter(|step| step.kind.is_some()).count(),
         end,
     }
 }
@@ -81,7 +83,7 @@ fn attempt(scenario: &Scenario, library: &Library, options: Options) -> Result<V
     let mut actions = std::collections::BTreeMap::<String, u64>::new();
     for (index, step) in scenario.steps.iter().enumerate() {
         let observed = simulation.step(step)?;
-        findings.extend(check::packet(scenario, step, &observed, &mut |name| simulation.read(name)));
+        findings.extend(check::step(scenario, step, &observed, &mut |name| simulation.read(name)));
         if let Some(action) = observed.action {
             *actions.entry(action.to_string()).or_default() += 1;
         }

@@ -6,6 +6,7 @@ use belay_sockets::Place;
 
 use crate::file::ScenarioError;
 use crate::packet::Difference;
+use crate::scenario::Step;
 
 /// One scenario's end.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Outcome {
     pub time: Duration,
     /// How many packets ran.
     pub packets: usize,
+    /// How many other events.
+    pub events: usize,
     /// How it ended.
     pub end: End,
 }
@@ -38,10 +41,10 @@ pub enum End {
 /// Something that was not as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The expectation, or the packet.
+    /// The expectation, or the event.
     pub place: Place,
-    /// The packet, `packet 2 (syn)`; none for what holds in the end.
-    pub packet: Option<String>,
+    /// The packet or event, `packet 2 (syn)`, `connect 1`; none for what holds in the end.
+    pub event: Option<String>,
     /// What it is about: `action`.
     pub what: String,
     /// The two that differ.
@@ -84,7 +87,7 @@ impl Finding {
     ) -> Finding {
         Finding {
             place: place.clone(),
-            packet: None,
+            event: None,
             what: what.to_owned(),
             sides: Sides::Expected,
             expected: expected.into(),
@@ -98,14 +101,14 @@ impl Finding {
         Finding { rows, ..self }
     }
 
-    pub(crate) fn of_packet(self, packet: String) -> Finding {
-        Finding { packet: Some(packet), ..self }
+    pub(crate) fn of_step(self, step: &Step) -> Finding {
+        Finding { event: Some(step.title()), ..self }
     }
 
     /// In one line, without the place.
     pub fn sentence(&self) -> String {
         let [left, right] = self.sides.names();
-        let packet = self.packet.as_ref().map_or_else(String::new, |packet| format!("{packet}: "));
+        let event = self.event.as_ref().map_or_else(String::new, |event| format!("{event}: "));
         let what = &self.what;
         let mut parts = Vec::new();
         if !self.expected.is_empty() || !self.actual.is_empty() {
@@ -116,7 +119,7 @@ impl Finding {
                 .iter()
                 .map(|row| format!("{} {left} {}, {right} {}", row.what, row.expected, row.actual)),
         );
-        format!("{packet}{what}: {}", parts.join("; "))
+        format!("{event}{what}: {}", parts.join("; "))
     }
 }
 

@@ -78,20 +78,14 @@ impl<'s> Simulation<'s> {
         })
     }
 
-    /// Runs one packet.
+    /// Runs one packet, or another event.
     pub(crate) fn step(&mut self, step: &Step) -> Result<Observed, Stop> {
-        let mut packet = self.host.packet(&step.frame).map_err(|why| error(&step.place, why))?;
-        let metadata = &mut packet.metadata;
-        if let Some(ifindex) = step.ifindex {
-            (metadata.ifindex, metadata.ingress_ifindex) = (ifindex, ifindex);
-        }
-        if self.as_test_run {
-            metadata.ingress_ifindex = 0;
-        }
-        (metadata.mark, metadata.priority) = (step.mark, step.priority);
+        let staged = step.event.stage(&self.host, self.as_test_run);
+        let mut staged = staged.map_err(|why| error(&step.place, why))?;
+        self.machine.task = step.task.as_deref().cloned().unwrap_or_default();
         let fired = self.machine.advance_to(&self.maps, SECOND.saturating_add(step.time_ns));
-        let mut ran = self.runners.run(&step.program, &mut self.machine, &mut packet);
-        // What timers did on the way belongs to the packet that let time pass.
+        let mut ran = self.runners.run(&step.program, &mut self.machine, staged.input());
+        // What timers did on the way belongs to the event that let time pass.
         for fired in fired.into_iter().rev() {
             ran.trace.printed.splice(0..0, fired.trace.printed);
             ran.fault = fired.result.err().or(ran.fault);
@@ -123,8 +117,8 @@ impl<'s> Simulation<'s> {
             );
         }
         self.held = held;
-        let (frame, mark) = (packet.bytes(), packet.metadata.mark);
-        Ok(Observed { action, frame, mark, trace, fault, leaks })
+        let (frame, mark) = staged.packet();
+        Ok(Observed { action, staged, frame, mark, trace, fault, leaks })
     }
 
     /// The contents of a map.

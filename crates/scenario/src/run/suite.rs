@@ -176,6 +176,7 @@ fn one(scenario: &Result<Scenario, ScenarioError>, library: &Library, options: O
             place: error.place.clone(),
             time: Duration::ZERO,
             packets: 0,
+            events: 0,
             end: End::Error(error.clone()),
         },
     }

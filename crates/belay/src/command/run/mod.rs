@@ -12,7 +12,7 @@ use std::sync::Arc;
 use belay_diagnostics::{concise, full, printable};
 use belay_object::{Object, Program};
 use belay_scenario::capture::{self, Captured};
-use belay_scenario::{Runners, fill, needed};
+use belay_scenario::{Runners, fill, needed, on_packets};
 use belay_sockets::SocketTable;
 use belay_verifier::{Options, Verdict, Verified, verify as judge};
 use belay_vm::Maps;
@@ -33,6 +33,9 @@ pub(super) fn run(args: &RunArgs, streams: &mut Streams) -> Result<Exit, Error> 
     let program = input::one_program(&object, args.program.as_deref())?;
     let egress = args.egress.as_deref().map(|name| input::one_program(&object, Some(name))).transpose()?;
     let wanted: Vec<&Program> = std::iter::once(program).chain(egress).collect();
+    for program in &wanted {
+        on_packets(program).map_err(|why| Error::file(&object.path, printable(&why)))?;
+    }
     let packets = packets(&args.packets, streams)?;
     let sockets = sockets(args.sockets.as_deref(), streams)?;
     let maps = Maps::from_defs(&object.maps).map_err(|e| Error::file(&object.path, e))?;
