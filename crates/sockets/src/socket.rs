@@ -88,6 +88,9 @@ pub struct Socket {
     netns: Word,
     tcp_view: [Wide; TCP_VIEW_SIZE / 8],
     cookie: Wide,
+    /// The same, as far behind this view as those are behind the other: [`Socket::COUNTED`].
+    flags_of_tcp: Word,
+    mark: Word,
     serial: Wide,
     pub(crate) local: Links,
     pub(crate) shadow: Links,
@@ -95,7 +98,6 @@ pub struct Socket {
     local_hash: Wide,
     /// Of a request socket: slot and generation of its listener.
     listener: Wide,
-    mark: Word,
     priority: Word,
     uid: Word,
     group: Word,
@@ -108,6 +110,14 @@ impl Socket {
     pub const VIEW_OFFSET: usize = std::mem::offset_of!(Socket, view);
     /// Where [`Socket::tcp_view`] lies in the object, in bytes.
     pub const TCP_VIEW_OFFSET: usize = std::mem::offset_of!(Socket, tcp_view);
+
+    /// Where either view of a socket says whether a reference is counted: how many bytes behind the view's beginning a word of 32
+    /// bits lies, and the bit in it. It does not change while the socket may be found or is held.
+    pub const COUNTED: (usize, u32) = {
+        let behind = std::mem::offset_of!(Socket, flags) - Socket::VIEW_OFFSET;
+        assert!(behind == std::mem::offset_of!(Socket, flags_of_tcp) - Socket::TCP_VIEW_OFFSET);
+        (behind, flag::COUNTED)
+    };
 
     /// A slot without a socket.
     pub(crate) fn empty(slot: u32) -> Socket {
@@ -122,13 +132,14 @@ impl Socket {
             netns: Word::new(0),
             tcp_view: Default::default(),
             cookie: Wide::new(0),
+            flags_of_tcp: Word::new(0),
+            mark: Word::new(0),
             serial: Wide::new(0),
             local: unlinked(),
             shadow: unlinked(),
             by_cookie: unlinked(),
             local_hash: Wide::new(0),
             listener: Wide::new(u64::MAX),
-            mark: Word::new(0),
             priority: Word::new(0),
             uid: Word::new(0),
             group: Word::new(NONE),
@@ -151,6 +162,7 @@ impl Socket {
         ];
         let flags = flags.iter().filter(|(_, on)| *on).fold(0, |all, (flag, _)| all | flag);
         self.flags.store(flags, Relaxed);
+        self.flags_of_tcp.store(flags, Relaxed);
         self.netns.store(info.netns.0, Relaxed);
         let key = flow.map_or([0; 2], |tuple| key::flow(info.netns, info.protocol, &tuple, hasher));
         for (word, value) in self.key.iter().zip(key) {

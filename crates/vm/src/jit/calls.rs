@@ -32,10 +32,13 @@ impl Translator<'_, '_> {
     /// A helper call.
     pub(super) fn call_helper(&mut self, helper: &'static Helper) {
         let r0 = match helper.body {
-            Body::Plain(_, native) => self.of_known_map(helper).unwrap_or_else(|| {
-                let args = self.args();
-                self.call_native(native, args)
-            }),
+            Body::Plain(_, native) => {
+                let in_place = self.of_known_map(helper).or_else(|| self.release(helper, native));
+                in_place.unwrap_or_else(|| {
+                    let args = self.args();
+                    self.call_native(native, args)
+                })
+            }
             Body::TailCall => self.tail_call(),
             Body::Loop => self.counted_loop(),
             Body::ForEach => self.for_each(),
@@ -97,7 +100,7 @@ impl Translator<'_, '_> {
     }
 
     /// The argument registers.
-    fn args(&mut self) -> [Value; 5] {
+    pub(super) fn args(&mut self) -> [Value; 5] {
         [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5].map(|reg| self.get(reg))
     }
 
@@ -107,7 +110,7 @@ impl Translator<'_, '_> {
         self.builder.inst_results(call)[0]
     }
 
-    fn call_native(&mut self, native: Native, args: [Value; 5]) -> Value {
+    pub(super) fn call_native(&mut self, native: Native, args: [Value; 5]) -> Value {
         let address = self.number(native as usize as i64);
         self.call_address(address, args)
     }

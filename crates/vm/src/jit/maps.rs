@@ -47,8 +47,9 @@ impl Translator<'_, '_> {
 
     /// A look-up in an array: the address of the value, or 0.
     fn array_element(&mut self, array: PlainArray) -> Value {
-        let key = self.get(Reg::R2);
-        let key = self.builder.ins().load(types::I32, memory(), key, 0);
+        // Where the program has just stored a constant key, this is the constant, and all that follows from it.
+        let (key, off) = self.place(Reg::R2, 0);
+        let key = self.builder.ins().load(types::I32, memory(), key, off);
         let exists = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, key, i64::from(array.entries));
         let index = self.builder.ins().uextend(types::I64, key);
         let off = self.builder.ins().imul_imm_s(index, array.stride as i64);

@@ -6,7 +6,7 @@
 //!
 //! - `compile`: which functions there are, and the machine code of each;
 //! - `translate`: what each op becomes, `arithmetic` and `calls` for those that need more than a line, `loops` for what is emitted
-//!   more than once, `maps` for what is known of a map;
+//!   more than once, `maps` and `sockets` for what is known of a map or a socket;
 //! - `runtime`: what native code calls that is no helper;
 //! - `memory`: publishing machine code and entering it; the only `unsafe`;
 //! - `listing`: machine code beside the instructions, for people.
@@ -24,6 +24,7 @@ mod loops;
 mod maps;
 mod memory;
 mod runtime;
+mod sockets;
 mod translate;
 
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use belay_isa::{AtomicOp, Reg, Size, Src, Width};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, AtomicRmwOp, Block, InstBuilder, MemFlagsData, SourceLoc, StackSlotData, StackSlotKind, TrapCode,
-    Type, Value, types,
+    self, AtomicRmwOp, Block, InstBuilder, InstructionData, MemFlagsData, Opcode, SourceLoc, StackSlotData,
+    StackSlotKind, TrapCode, Type, Value, ValueDef, types,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use cranelift_jit::JITModule;
@@ -256,7 +256,7 @@ impl Translator<'_, '_> {
                 self.set(dst, self.arguments[1 + bound as usize]);
             }
             Op::Load { size, signed, dst, base, off } => {
-                let base = self.get(base);
+                let (base, off) = self.place(base, off);
                 let (ins, wide, flags) = (self.builder.ins(), types::I64, memory());
                 let value = match (size, signed) {
                     (Size::B, false) => ins.uload8(wide, flags, base, off),
@@ -270,7 +270,7 @@ impl Translator<'_, '_> {
                 self.set(dst, value);
             }
             Op::Store { size, base, off, src } => {
-                let (base, value) = (self.get(base), self.operand(src));
+                let ((base, off), value) = (self.place(base, off), self.operand(src));
                 let value = self.low(size, value);
                 self.builder.ins().store(memory(), value, base, off);
             }
@@ -404,6 +404,28 @@ impl Translator<'_, '_> {
     /// A 64-bit constant.
     pub(super) fn number(&mut self, value: i64) -> Value {
         self.builder.ins().iconst(types::I64, value)
+    }
+
+    /// Where a register with an offset points: what constants were added to the register goes to the offset, so that the compiler
+    /// sees which accesses are to one place, and what was stored there.
+    pub(super) fn place(&mut self, base: Reg, off: i32) -> (Value, i32) {
+        let (mut base, mut off) = (self.get(base), off);
+        while let Some((inner, more)) = self.added(base)
+            && let Some(sum) = i32::try_from(more).ok().and_then(|more| off.checked_add(more))
+        {
+            (base, off) = (inner, sum);
+        }
+        (base, off)
+    }
+
+    /// What a value is the sum of, if one of the two is constant.
+    fn added(&self, value: Value) -> Option<(Value, i64)> {
+        let dfg = &self.builder.func.dfg;
+        let ValueDef::Result(inst, 0) = dfg.value_def(dfg.resolve_aliases(value)) else { return None };
+        match dfg.insts[inst] {
+            InstructionData::Binary { opcode: Opcode::Iadd, args: [a, b] } => Some((a, self.constant(b)?)),
+            _ => None,
+        }
     }
 
     fn address(&mut self, base: Reg, off: i32) -> Value {
