@@ -36,6 +36,10 @@ mod state;
 mod table;
 mod view;
 
+#[cfg(belay_loom)]
+#[doc(hidden)]
+pub use live::sync::modelled;
+
 pub use address::{Endpoint, Family, Protocol, Tuple};
 pub use builder::Builder;
 pub use config::{ConfigError, Place};

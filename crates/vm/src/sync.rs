@@ -4,12 +4,9 @@
 //! All of `maps` takes them from here; the models are in `maps/models.rs`.
 
 #[cfg(belay_loom)]
-mod modelled;
-
+pub(crate) use belay_sockets::modelled::{AtomicU32, AtomicU64};
 #[cfg(belay_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};
-#[cfg(belay_loom)]
-pub(crate) use modelled::{AtomicU32, AtomicU64};
 #[cfg(not(belay_loom))]
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(not(belay_loom))]

@@ -43,13 +43,13 @@ impl Count {
     /// Gives a reference back; `false`, and nothing is changed, if there is none.
     pub(crate) fn release(&self) -> bool {
         let less = |word: u64| (word & HELD != 0).then(|| word - 1);
-        self.0.fetch_update(Release, Relaxed, less).is_ok()
+        self.0.try_update(Release, Relaxed, less).is_ok()
     }
 
     /// Lookups no longer find it. Returns whether it is over, which it is not while somebody holds it.
     pub(crate) fn unlink(&self) -> bool {
         let unlinked = |word: u64| if word & HELD == 0 { DEAD } else { word & !LINKED };
-        self.0.fetch_update(AcqRel, Relaxed, |word| Some(unlinked(word))).is_ok_and(|old| old & HELD == 0)
+        self.0.try_update(AcqRel, Relaxed, |word| Some(unlinked(word))).is_ok_and(|old| old & HELD == 0)
     }
 
     /// Ends an unlinked socket that nobody holds any more; whether it is over now.

@@ -13,24 +13,38 @@ pub(crate) use modelled::{AtomicU32, AtomicU64};
 
 /// Atomics of loom whose every access its search sees. loom 0.7 remembers the last access to an atomic alone: a thread that
 /// loads a word and then stores to it hides whoever loaded the word before, and the order in which the store comes first is
-/// never tried. So each atomic has a companion that every access changes, without order.
+/// never tried, and models of readers beside writers pass after one. So each atomic has a companion that every access changes,
+/// without order: of two changes the search tries both orders. It makes nothing visible to anybody: a load may still see every
+/// value that it may see without.
 #[cfg(belay_loom)]
-mod modelled {
+pub mod modelled {
     use std::ops::Deref;
-    use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::atomic::Ordering::{self, Relaxed};
 
     macro_rules! atomic {
         ($name:ident, $int:ty) => {
             #[derive(Debug)]
-            pub(crate) struct $name {
+            /// An atomic whose every access the search sees.
+            pub struct $name {
                 seen: loom::sync::atomic::AtomicBool,
                 value: loom::sync::atomic::$name,
             }
 
             impl $name {
-                pub(crate) fn new(value: $int) -> $name {
+                /// Of that value.
+                pub fn new(value: $int) -> $name {
                     let seen = loom::sync::atomic::AtomicBool::new(false);
                     $name { seen, value: loom::sync::atomic::$name::new(value) }
+                }
+
+                /// By its name in the standard library, which loom does not know yet.
+                pub fn try_update(
+                    &self,
+                    set: Ordering,
+                    fetch: Ordering,
+                    change: impl FnMut($int) -> Option<$int>,
+                ) -> Result<$int, $int> {
+                    self.fetch_update(set, fetch, change)
                 }
             }
 
