@@ -204,7 +204,7 @@ expect.action = 21
 "#;
 
 #[test]
-fn events_and_packets_run_in_the_order_of_time_and_keep_their_names() {
+fn events_and_packets_have_their_times_and_names() {
     let told = outcomes(CLOCK, Options::default());
     let [finding] = findings(&told[0]) else { panic!("{told:?}") };
     assert_eq!((finding.event.as_deref(), finding.actual.as_str()), (Some("packet 2"), "20"));
@@ -212,7 +212,7 @@ fn events_and_packets_run_in_the_order_of_time_and_keep_their_names() {
 }
 
 #[test]
-fn in_a_file_of_one_time_they_run_as_they_stand() {
+fn they_run_by_time_and_at_one_time_as_they_stand() {
     let text = r#"
 assembly = """
 .license GPL
@@ -261,6 +261,15 @@ setting = "x"
 "#;
     let told = outcomes(text, Options::default());
     assert!(matches!(told[0].end, End::Pass), "{told:?}");
+    // Each digit is a run. The second `bind` has the time of the setting before it.
+    let [before, rest] = text.split_once("[[bind]]").map(|(before, rest)| [before, rest]).expect("a `bind`");
+    let (rest, last) = rest.rsplit_once("[[sysctl]]").expect("a setting");
+    let timed = format!("{before}[[bind]]\ntime = '2s'{rest}[[sysctl]]\ntime = '1500ms'{last}")
+        .replacen("[[sysctl]]", "[[sysctl]]\ntime = '1s'", 1)
+        .replace("value = 1212", "value = 2121")
+        .replace("value = 12 }", "value = 2 }");
+    let told = outcomes(&timed, Options::default());
+    assert!(matches!(told[0].end, End::Pass), "{told:?}\n{timed}");
 }
 
 #[test]
