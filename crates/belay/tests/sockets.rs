@@ -206,6 +206,89 @@ fn what_cannot_be_read_is_named() {
     assert!(told(&broken).2.starts_with("belay: error: <stdin>:2:9: "), "{}", told(&broken).2);
 }
 
+/// A process that goes on until it is ended, and the lines that it prints.
+struct Following {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Following {
+    fn of(mut command: Command) -> Following {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+        let output = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            std::io::BufRead::lines(output).map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Following { child, lines }
+    }
+
+    /// The next line that contains a text.
+    fn until(&self, wanted: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(std::time::Duration::from_secs(20));
+            let line = line.unwrap_or_else(|why| panic!("no line with {wanted}: {why}"));
+            if line.contains(wanted) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn sockets_are_told_as_they_come_and_go() {
+    if belay_linux::Kernel::for_test("sockets_are_told_as_they_come_and_go").is_none() {
+        return;
+    }
+    let netns = belay_linux::NetNs::with_loopback().expect("a namespace");
+    let bind = |at: &str| netns.run(|| std::net::TcpListener::bind(at)).expect("inside").expect("bound");
+    let there = bind("127.0.0.1:7001");
+    // The process is in the namespace that it is started in.
+    let start = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
+        command.args(["sockets", "list", "--follow"]).args(args).env_remove("BELAY_FORMAT");
+        netns.run(|| Following::of(command)).expect("inside")
+    };
+    let (text, json) = (start(&["--protocol", "tcp"]), start(&["--port", "7002", "--json"]));
+    assert!(text.until("Local Address").starts_with("  Netid"));
+    assert_eq!(text.until("7001"), "  tcp    LISTEN      127.0.0.1:7001            0.0.0.0:*");
+    let coming = bind("127.0.0.1:7002");
+    let event = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+    let came = event(&json.until("7002"));
+    assert!(["there", "came"].iter().any(|word| came["event"] == *word), "{came}");
+    assert_eq!(came["socket"]["state"], "listen");
+    assert_eq!(text.until("7002"), "+ tcp    LISTEN      127.0.0.1:7002            0.0.0.0:*");
+    drop(coming);
+    assert_eq!(text.until("7002"), "- tcp    LISTEN      127.0.0.1:7002            0.0.0.0:*");
+    let went = event(&json.until("7002"));
+    assert_eq!((&went["event"], &went["socket"]), (&"went".into(), &came["socket"]));
+    // A connection that is closed by the one who made it waits: it changes, and does not go.
+    let connected = netns.run(|| std::net::TcpStream::connect("127.0.0.1:7001")).expect("inside");
+    let client = connected.expect("connected");
+    let (accepted, _) = there.accept().expect("accepted");
+    let own = format!("{}  127.0.0.1:7001", client.local_addr().expect("an address"));
+    assert!(text.until("ESTAB").starts_with("+ tcp"));
+    drop(client);
+    drop(accepted);
+    let waits = text.until("TIME-WAIT");
+    assert!(
+        waits.starts_with("~ tcp")
+            && waits
+                .split_whitespace()
+                .eq(["~", "tcp", "TIME-WAIT"].into_iter().chain(own.split_whitespace())),
+        "{waits}"
+    );
+    let refused = belay(&["list", "--follow", "--sockets", "-"], TABLE);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
 /// Without root as well: whoever runs the test sees its own listener.
 #[test]
 fn this_host_is_written_down_listed_and_searched() {

@@ -80,6 +80,9 @@ pub(crate) struct SocketsListArgs {
     /// Only sockets with this address at either end, `10.0.0.1` or `10.0.0.0/8`; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Vec<String>,
+    /// Then tell which come (`+`), change (`~`) and go (`-`), until interrupted
+    #[arg(short, long, conflicts_with = "sockets")]
+    pub(crate) follow: bool,
     /// The same as `--format json`
     #[arg(long)]
     pub(crate) json: bool,

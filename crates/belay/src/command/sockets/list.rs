@@ -14,7 +14,8 @@ struct Document {
     sockets: Vec<Record>,
 }
 
-const HEADINGS: [&str; 6] = ["Netid", "State", "Local Address:Port", "Peer Address:Port", "Netns", "Options"];
+pub(super) const HEADINGS: [&str; 6] =
+    ["Netid", "State", "Local Address:Port", "Peer Address:Port", "Netns", "Options"];
 /// Shown only where there is more than one.
 const NETNS: usize = 4;
 

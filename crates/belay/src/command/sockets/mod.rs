@@ -2,6 +2,7 @@
 
 mod dump;
 mod filter;
+mod follow;
 mod list;
 mod lookup;
 mod record;
@@ -16,6 +17,7 @@ use super::{Error, Exit, Output, Streams, input};
 
 pub(super) fn sockets(verb: &SocketsVerb, streams: &mut Streams) -> Result<Exit, Error> {
     match verb {
+        SocketsVerb::List(args) if args.follow => follow::follow(args, streams),
         SocketsVerb::List(args) => list::list(args, streams),
         SocketsVerb::Dump(args) => dump::dump(args, streams),
         SocketsVerb::Lookup(args) => lookup::lookup(args, streams),
@@ -33,6 +35,15 @@ fn table(source: &SocketSource, quiet: bool, streams: &mut Streams) -> Result<So
     }
 }
 
+/// These namespaces; our own if none is named.
+fn places(namespaces: &[String]) -> Result<Vec<Place>, Error> {
+    let named = |which: &String| Place::named(which).map_err(|e| Error::new(e.to_string()));
+    match namespaces {
+        [] => Ok(vec![Place::host()]),
+        names => names.iter().map(named).collect(),
+    }
+}
+
 /// A snapshot of these namespaces, of our own if none is named. What it could not read is told on standard error.
 fn taken(
     namespaces: &[String],
@@ -40,13 +51,8 @@ fn taken(
     quiet: bool,
     streams: &mut Streams,
 ) -> Result<SocketTable, Error> {
-    let named = |which: &String| Place::named(which).map_err(|e| Error::new(e.to_string()));
-    let places = match namespaces {
-        [] => vec![Place::host()],
-        names => names.iter().map(named).collect::<Result<_, _>>()?,
-    };
     let Snapshot { table, origin, left_out } =
-        snapshot(&places, detail).map_err(|e| Error::new(e.to_string()))?;
+        snapshot(&places(namespaces)?, detail).map_err(|e| Error::new(e.to_string()))?;
     if !quiet {
         let inferred = match origin {
             Origin::Read => None,
