@@ -57,4 +57,4 @@ pub use fault::{Bound, Code, Direction, Fault, Forbidden, Leave};
 pub use replay::{Event, EventKind, Loss, Place};
 pub use value::{Ghost, RefId};
 pub use verdict::{Judgement, Kernel, Options, Rejection, Verdict, verify};
-pub use verified::{Touch, Trust, Verified};
+pub use verified::{ObjectLoad, Touch, Trust, Verified};

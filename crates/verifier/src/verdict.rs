@@ -73,6 +73,12 @@ impl Default for Kernel {
     }
 }
 
+impl From<Release> for Kernel {
+    fn from(release: Release) -> Kernel {
+        Kernel::BuiltIn(release)
+    }
+}
+
 impl From<Release> for Options {
     fn from(release: Release) -> Options {
         Options { kernel: Kernel::BuiltIn(release), ..Options::default() }
@@ -193,10 +199,12 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         Ok(()) => Verdict::Accept(Box::new(Verified {
             program: program.clone(),
             maps: maps.to_vec(),
-            release: options.kernel.release(),
+            kernel: options.kernel.clone(),
             processors: options.processors(),
             helpers: options.helpers.clone(),
             touches: walk.touches,
+            object_loads: walk.object_loads,
+            foreign_pointers: walk.foreign_pointers,
             reads_map: walk.reads_map,
             frames: layout.functions.iter().map(|f| Pc(f.start)).zip(walk.stack_depths).collect(),
         })),

@@ -1,10 +1,14 @@
 //! The proof token: a program that the verifier accepted, with what it learned of each access.
 
+use std::collections::BTreeMap;
+
 use belay_isa::Pc;
+use belay_object::btf::TypeId;
 use belay_object::{MapDef, Program};
 use belay_spec::{OwnSignatures, Release, SockKind};
 
 use crate::object::Flags;
+use crate::verdict::Kernel;
 
 /// What the memory that an instruction touches is. The verifier refuses a program in which one instruction meets
 /// two of the kinds that need different code, so this is one value an instruction.
@@ -26,6 +30,15 @@ pub enum Touch {
     Object(Trust),
 }
 
+/// What a load through pointers to objects of the kernel's types reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ObjectLoad {
+    /// The structure, in the kernel's types.
+    pub structure: TypeId,
+    /// Where in it the load begins.
+    pub off: u32,
+}
+
 /// How far the pointers to objects that an instruction follows may be relied on. Two stores through differently
 /// trusted pointers are different code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,10 +49,12 @@ pub struct Trust(pub(crate) Flags);
 pub struct Verified {
     pub(crate) program: Program,
     pub(crate) maps: Vec<MapDef>,
-    pub(crate) release: Release,
+    pub(crate) kernel: Kernel,
     pub(crate) processors: u32,
     pub(crate) helpers: OwnSignatures,
     pub(crate) touches: Vec<Touch>,
+    pub(crate) object_loads: BTreeMap<Pc, Option<ObjectLoad>>,
+    pub(crate) foreign_pointers: Option<Pc>,
     pub(crate) reads_map: Option<Pc>,
     pub(crate) frames: Vec<(Pc, u32)>,
 }
@@ -57,7 +72,24 @@ impl Verified {
 
     /// The release whose rules it satisfies.
     pub fn release(&self) -> Release {
-        self.release
+        self.kernel.release()
+    }
+
+    /// The kernel that it was judged against, in whose types [`Verified::object_load`] is said.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// What the instruction at `pc` reads, if it loads from an object of the kernel's types, and the same field on every
+    /// path.
+    pub fn object_load(&self, pc: Pc) -> Option<ObjectLoad> {
+        self.object_loads.get(&pc).copied().flatten()
+    }
+
+    /// An instruction, if there is one, that gives the program a pointer which says it points to an object, and may point
+    /// anywhere: one that a map kept, or an argument on which nothing relies.
+    pub fn foreign_pointers(&self) -> Option<Pc> {
+        self.foreign_pointers
     }
 
     /// The processors that it may run on are numbered below this.

@@ -25,7 +25,7 @@ use crate::scalar::Scalar;
 use crate::stack_use::StackUse;
 use crate::state::State;
 use crate::value::{Ghost, Id, Pointer, Value};
-use crate::verified::Touch;
+use crate::verified::{ObjectLoad, Touch};
 
 /// Where a path goes after an instruction.
 pub(crate) enum Next {
@@ -80,6 +80,10 @@ pub(crate) struct Walk<'p> {
     subject: Subject<'p>,
     /// What each instruction touches, as far as it was walked.
     pub(crate) touches: Vec<Touch>,
+    /// What loads through pointers to objects of the kernel's types read; none where paths differ.
+    pub(crate) object_loads: BTreeMap<Pc, Option<ObjectLoad>>,
+    /// Where a pointer comes from that may point anywhere.
+    pub(crate) foreign_pointers: Option<Pc>,
     /// The first instruction that was seen to follow a pointer to a map itself.
     pub(crate) reads_map: Option<Pc>,
     /// Deepest stack byte of each function.
@@ -117,6 +121,8 @@ impl<'p> Walk<'p> {
     pub(crate) fn new(subject: Subject<'p>) -> Walk<'p> {
         Walk {
             touches: vec![Touch::None; subject.layout.len()],
+            object_loads: BTreeMap::new(),
+            foreign_pointers: None,
             reads_map: None,
             stack_depths: vec![0; subject.layout.functions.len()],
             spills: if subject.release.has(Rule::SpillsRemoved) {

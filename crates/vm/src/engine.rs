@@ -223,6 +223,14 @@ pub(crate) fn execute<'r, M: Monitor>(
                 let value = world.mem.load(state.address(base, off), size);
                 state.set(dst, if signed { extended(size, value) } else { value });
             }
+            Op::LoadObject { size, signed, dst, base, origin, place } => {
+                let object = state.address(base, origin);
+                let value = match object {
+                    0 => 0,
+                    _ => world.mem.load(object.wrapping_add(place as u64), size),
+                };
+                state.set(dst, if signed { extended(size, value) } else { value });
+            }
             Op::Store { size, base, off, src } => {
                 world.mem.store(state.address(base, off), size, state.operand(src));
             }

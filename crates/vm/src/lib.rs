@@ -27,6 +27,7 @@ mod kfuncs;
 mod machine;
 mod maps;
 mod memory;
+mod objects;
 mod op;
 mod own;
 mod packet;
@@ -40,8 +41,8 @@ mod world;
 pub use checked::{Checked, Due, Ended, Fault, FaultKind, Leak, Report, Strictness, Target};
 pub use errno::Errno;
 pub use input::{
-    DeviceAccess, FlowDissection, FlowKeys, Input, Reuseport, SkLookup, SkMsg, Sock, SockAddr, SockOps,
-    Sockopt, SockoptOutcome, SynHeaders, Sysctl, UserAddress,
+    DeviceAccess, FlowDissection, FlowKeys, Input, Netfilter, NetfilterHook, Reuseport, SkLookup, SkMsg,
+    Sock, SockAddr, SockOps, Sockopt, SockoptOutcome, SynHeaders, Sysctl, UserAddress,
 };
 pub use interpreter::{Interpreter, Run};
 pub use jit::{CompileError, Compiled, Line, Listing, Outcome};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use belay_isa::{AluOp, AtomicOp, CmpOp, EndianOp, Pc, Reg, Size, Src, Width};
 use belay_spec::Release;
+use belay_verifier::Kernel;
 
 use crate::context::{Bound, Layout, Sight};
 use crate::helpers::Helper;
@@ -85,6 +86,17 @@ pub(crate) enum Op {
         base: Reg,
         off: i32,
     },
+    /// A load from an object of the kernel's: 0 if there is none.
+    LoadObject {
+        size: Size,
+        signed: bool,
+        dst: Reg,
+        base: Reg,
+        /// Where the object begins, from what the register holds.
+        origin: i32,
+        /// Where in it the field is.
+        place: i32,
+    },
     Store {
         size: Size,
         base: Reg,
@@ -153,6 +165,8 @@ pub(crate) struct Code {
     pub(crate) ops: Box<[Op]>,
     pub(crate) layout: Layout,
     pub(crate) release: Release,
+    /// The kernel in whose types the program means fields of objects.
+    pub(crate) kernel: Kernel,
     /// What it can see of its context: everything, unless a proof says otherwise.
     pub(crate) sight: Sight,
     /// The slots that load a bound of the packet, if native code gets those as arguments: then it calls nothing.

@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot};
 use belay_object::Program;
 use belay_spec::{Access, Release};
-use belay_verifier::{Touch, Verified};
+use belay_verifier::{Kernel, Touch, Verified};
 
-use crate::context::{Bound, Layout, Sight};
+use crate::context::{Bound, Form, Layout, Sight};
 use crate::helpers;
 use crate::kfuncs;
 use crate::maps::Maps;
+use crate::objects;
 use crate::op::{Code, Constant, Invalid, OUTSIDE, Op};
 use crate::own::{OwnHelper, OwnHelpers};
 
@@ -102,7 +103,7 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
             return Err(PrepareError::OtherHelper { program, id, name });
         }
     }
-    let mut code = translate(program, maps, layout, proof.release(), helpers);
+    let mut code = translate(program, maps, layout, proof.kernel(), helpers);
     code.verified = true;
     code.frames = proof.frames().into();
     code.sight = Sight::least(&layout);
@@ -116,8 +117,12 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
             bounds.extend(Bound::of(op, &layout).map(|bound| (pc.0, bound)));
         }
         // Their layouts are the kernel's own: what stands at an address here is laid out otherwise.
-        if let Touch::Object(_) | Touch::Arena = proof.touch(pc) {
-            return Err(unsupported(program, pc, "fields of objects of the kernel's types".to_owned()));
+        match proof.touch(pc) {
+            Touch::Object(_) => {
+                *op = of_object(*op, proof, pc, &layout).map_err(|what| unsupported(program, pc, what))?;
+            }
+            Touch::Arena => return Err(unsupported(program, pc, "arenas".to_owned())),
+            _ => {}
         }
         match *op {
             Op::Invalid(Invalid::Unsupported(what)) => return Err(unsupported(program, pc, what.to_owned())),
@@ -131,6 +136,10 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
             Op::Invalid(Invalid::Map) => return Err(PrepareError::Map { program: program.name.clone(), pc }),
             _ => {}
         }
+    }
+    let sees_objects = |op: &Op| matches!(op, Op::LoadObject { .. });
+    if layout.form == Form::Netfilter || code.ops.iter().any(sees_objects) {
+        check_probes(&code).map_err(|(pc, what)| unsupported(program, pc, what))?;
     }
     // What it calls might move the bounds, or look at the context itself.
     let calls = |op: &Op| {
@@ -169,12 +178,44 @@ pub(crate) fn in_context(op: Op, layout: &Layout, release: Release) -> Option<Op
     })
 }
 
+/// Refuses to read objects of the kernel by address: they are laid out otherwise here.
+fn check_probes(code: &Code) -> Result<(), (Pc, String)> {
+    /// `bpf_probe_read_kernel`, `bpf_probe_read_kernel_str`
+    const PROBES: [u32; 2] = [113, 115];
+    let probe = |op: &Op| match op {
+        Op::Helper(helper) if PROBES.contains(&helper.id) => belay_spec::Helper::by_id(helper.id),
+        _ => None,
+    };
+    let found = (0..).map(Pc).zip(&code.ops).find_map(|(pc, op)| Some((pc, probe(op)?)));
+    found.map_or(Ok(()), |(pc, helper)| Err((pc, format!("`{}` beside objects of the kernel", helper.name))))
+}
+
+/// The op for a load from an object of the kernel's types: from where Belay keeps the field that the program means.
+fn of_object(op: Op, proof: &Verified, pc: Pc, layout: &Layout) -> Result<Op, String> {
+    if let Some(source) = proof.foreign_pointers() {
+        return Err(format!("loads through what the pointer of instruction {source} may point to"));
+    }
+    let (Op::Load { size, signed, dst, base, off }, Some(load)) = (op, proof.object_load(pc)) else {
+        return Err("this access to objects of the kernel's types".to_owned());
+    };
+    let btf = proof.kernel().profile().btf();
+    let found = objects::found(btf, load.structure, layout.form, load.off, size.bytes())?;
+    Ok(Op::LoadObject {
+        size,
+        signed,
+        dst,
+        base,
+        origin: off.wrapping_sub_unsigned(load.off),
+        place: found.place,
+    })
+}
+
 /// Translates every slot; what cannot be executed becomes an [`Op::Invalid`] that says why.
 pub(crate) fn translate(
     program: &Program,
     maps: &Maps,
     layout: Layout,
-    release: Release,
+    kernel: &Kernel,
     helpers: &OwnHelpers,
 ) -> Code {
     let slots = &program.slots;
@@ -200,7 +241,8 @@ pub(crate) fn translate(
         name: program.name.clone(),
         ops: ops.into(),
         layout,
-        release,
+        release: kernel.release(),
+        kernel: kernel.clone(),
         sight: Sight::All,
         passed: None,
         verified: false,

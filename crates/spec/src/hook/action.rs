@@ -164,6 +164,7 @@ const BIND: &[Action] = &[
     is(2, "deny_unprivileged", Fate::Deny),
     is(3, "allow_unprivileged", Fate::PassUnprivileged),
 ];
+const NETFILTER: &[Action] = &[is(0, "NF_DROP", Fate::Drop), is(1, "NF_ACCEPT", Fate::Pass)];
 const SOCK_OPS: &[Action] = &[is(0, "ignore", Fate::NoReply), is(1, "reply", Fate::Reply)];
 
 /// The first row that fits counts.
@@ -192,6 +193,7 @@ static ACTIONS: &[Row] = &[
     row("cgroup_sockopt",         CGROUP,   |_| Fate::Deny),
     row("cgroup_device",          CGROUP,   |_| Fate::Deny),
     row("cgroup_sysctl",          CGROUP,   |_| Fate::Deny),
+    row("netfilter",              NETFILTER, |_| Fate::Drop),
     row("sock_ops",               SOCK_OPS, |_| Fate::NoReply),
 ];
 

@@ -128,9 +128,9 @@ impl Hook {
         self.packet >= PacketRule::Write
     }
 
-    /// Whether its programs run on packets and on nothing besides: `__sk_buff` without flow keys, or `xdp_md`.
+    /// Whether its programs run on packets and need nothing besides: `__sk_buff` without flow keys, `xdp_md`, `bpf_nf_ctx`.
     pub fn runs_on_packets(&self) -> bool {
-        matches!(self.context.name, "__sk_buff" | "xdp_md") && self.name != "flow_dissector"
+        matches!(self.context.name, "__sk_buff" | "xdp_md" | "bpf_nf_ctx") && self.name != "flow_dissector"
     }
 
     /// Whether `LD_ABS` and `LD_IND` load packet bytes here (measured on 6.18).

@@ -57,6 +57,10 @@ impl Walk<'_> {
                 }
                 Parameter::Object { ty, trusted, nullable } => {
                     let flags = if trusted { Flags::TRUSTED } else { Flags::UNTRUSTED };
+                    if !trusted {
+                        let start = Pc(self.layout.functions[index].start);
+                        self.foreign_pointers.get_or_insert(start);
+                    }
                     let ty = ObjectType::Kernel(ty);
                     let object = Value::pointer(Pointer::Object(Object { ty, flags }));
                     if nullable { object.maybe(self.fresh_id()) } else { object }

@@ -43,7 +43,10 @@ impl Walk<'_> {
             return refuse("kptr in map can only be accessed using BPF_MEM instruction mode".into());
         }
         match (action, kptr.kind) {
-            (Action::Load, _) => self.loaded_kptr(state, kptr),
+            (Action::Load, _) => {
+                self.foreign_pointers.get_or_insert(at.pc);
+                self.loaded_kptr(state, kptr)
+            }
             (_, KptrKind::User) => refuse("store to uptr disallowed".into()),
             (_, KptrKind::Owning | KptrKind::PerCpu) => refuse("store to referenced kptr disallowed".into()),
             (Action::StoreImm(0), _) => Ok(Value::unknown()),

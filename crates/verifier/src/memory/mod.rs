@@ -23,11 +23,11 @@ use belay_isa::{Pc, Reg, Size};
 use belay_spec::{Access, Release};
 
 use crate::fault::{Check, Direction, Fault, Stop};
-use crate::object::Flags;
+use crate::object::{Flags, Object, ObjectType};
 use crate::scalar::{Scalar, Tnum};
 use crate::state::State;
 use crate::value::{Ghost, Kind, Pointer, Value};
-use crate::verified::{Touch, Trust};
+use crate::verified::{ObjectLoad, Touch, Trust};
 use crate::walk::Walk;
 
 /// What an instruction does to memory.
@@ -125,7 +125,10 @@ impl Walk<'_> {
             Pointer::Socket(kind) => self.socket_access(at, &base, kind, off, action)?,
             Pointer::FlowKeys => self.flow_keys_access(at, off, size)?,
             Pointer::Object(object) => {
-                self.object_access(state, at.base, &base, object, off, size, action.direction())?
+                let value =
+                    self.object_access(state, at.base, &base, object, off, size, action.direction())?;
+                self.note_object_load(at.pc, object, off);
+                value
             }
             Pointer::Map(map) => self.map_structure_access(at, map, off, action)?,
             Pointer::TracepointBuffer => {
@@ -211,11 +214,28 @@ impl Walk<'_> {
             Touch::Object(_) | Touch::Region
                 if matches!(touch, Touch::Object(_) | Touch::Region) && matches!(action, Action::Load) =>
             {
+                if *noted == Touch::Region || touch == Touch::Region {
+                    self.object_loads.insert(at.pc, None);
+                }
                 *noted = Touch::Object(Trust(Flags::UNTRUSTED));
             }
             _ => return Err(Fault::MixedPointers { reg: at.base }.into()),
         }
         Ok(())
+    }
+}
+
+impl Walk<'_> {
+    /// A load that means one field on all paths can be one of where a runner keeps that field.
+    fn note_object_load(&mut self, pc: Pc, object: Object, off: i64) {
+        let load = match (object.ty, u32::try_from(off)) {
+            (ObjectType::Kernel(structure), Ok(off)) => Some(ObjectLoad { structure, off }),
+            _ => None,
+        };
+        let noted = self.object_loads.entry(pc).or_insert(load);
+        if *noted != load {
+            *noted = None;
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! field, and on whether the RCU section in which it was read goes on (6.18). The kernel marks the fields that hand
 //! their object's trust on by structures of their own, `task_struct__safe_rcu`: they are read off its types.
 
+use std::ops::Range;
+
 use belay_isa::Reg;
 use belay_object::btf::{Btf, Kind, TypeId};
 use belay_spec::{Rule, Writable};
@@ -180,7 +182,9 @@ fn check_written_field(
     };
     let whole = writable.structure;
     for field in writable.fields {
-        let Some((start, end)) = member_at(types, whole, field.path) else { continue };
+        let structure = types.find(whole, |kind| kind.members().is_some());
+        let place = structure.and_then(|structure| types.member_at(structure, field.path));
+        let Some(Range { start, end }) = place else { continue };
         let begins = off == start || field.anywhere && (start..end).contains(&off);
         if !begins {
             continue;
@@ -204,16 +208,4 @@ fn is_listed(types: &Btf, structure: TypeId, suffix: &str, field: &str, to: Type
         Kind::Ptr(target) => member.name == field && types.strip(target).id == to,
         _ => false,
     })
-}
-
-/// Where a member lies, in bytes: start and end. The path names the members that lead to it.
-fn member_at(types: &Btf, structure: &str, path: &str) -> Option<(u32, u32)> {
-    let mut ty = types.find(structure, |kind| kind.members().is_some())?;
-    let mut start = 0;
-    for name in path.split('.') {
-        let member = types.strip(ty).kind.members()?.iter().find(|member| member.name == name)?;
-        start += member.bit_offset / 8;
-        ty = member.ty;
-    }
-    Some((start, start + types.size_of(ty)?))
 }

@@ -11,6 +11,7 @@ use belay_spec::{FieldKind, SockKind};
 
 use super::Strictness;
 use super::fault::{Due, Ended, Fault, FaultKind, Leak, Target};
+use super::objects::NoObjects;
 use super::region::{Region, RegionId, Regions, Tag, What};
 use super::shadow::Shadow;
 use crate::context::Form;
@@ -39,6 +40,8 @@ pub(crate) struct Guard {
     /// The depth of the call stack there.
     pub(crate) depth: usize,
     context: Option<RegionId>,
+    /// Where NULL was loaded in place of an object's address.
+    pub(super) no_objects: NoObjects,
     /// Sizes that a helper's arguments gave, from before its call to after it.
     pub(crate) allocated: u64,
 }
@@ -61,6 +64,7 @@ impl Guard {
             program: String::new(),
             depth: 0,
             context: None,
+            no_objects: NoObjects::new(),
             allocated: 0,
         }
     }
@@ -185,7 +189,7 @@ impl Guard {
     }
 
     /// Sets the tag of a register that an instruction writes.
-    fn define(&mut self, dst: Reg, tag: Tag) -> Result<(), Stop> {
+    pub(super) fn define(&mut self, dst: Reg, tag: Tag) -> Result<(), Stop> {
         if dst == Reg::FP {
             return Err(self.fault(FaultKind::FramePointerWritten));
         }
@@ -272,10 +276,15 @@ impl Guard {
         let (Op::Load { size, dst, base, off, .. } | Op::LoadAcquire { size, dst, base, off }) = op else {
             return Ok(op);
         };
+        if let Some(nothing) = self.load_nothing(op)? {
+            return Ok(nothing);
+        }
         let region = self.pointee(world, base, state.get(base))?;
         let addr = state.address(base, off);
-        if region.what == What::Context {
-            return self.load_context(state, world, op, &region);
+        match region.what {
+            What::Context => return self.load_context(state, world, op, &region),
+            What::Kernel(structure) => return self.load_object(state, world, op, &region, structure),
+            _ => {}
         }
         self.access(world, &region, addr, u64::from(size.bytes()), Use::Read)?;
         self.initialised(&region, addr, size.bytes().into())?;
@@ -331,7 +340,10 @@ impl Guard {
         }
         // A place inside the context's block: the structure, or the addresses behind it.
         let value = world.mem.load(region.base.wrapping_add(native.off as u64), native.size);
-        let tag = self.field_tag(world, native.kind, value);
+        let tag = match native.kind {
+            FieldKind::Structure(structure) => self.object(structure, value, region),
+            kind => self.field_tag(world, kind, value),
+        };
         self.define(dst, tag)?;
         Ok(Op::Load { size: native.size, signed, dst, base, off: off + (native.off - at) })
     }
@@ -554,7 +566,8 @@ impl Monitor for Guard {
                     self.written(Reg::R0)?;
                 }
             }
-            Op::Jump { .. } | Op::MayGoto { .. } | Op::Invalid(_) => {}
+            // (The guard itself puts such loads in the place of others.)
+            Op::Jump { .. } | Op::MayGoto { .. } | Op::LoadObject { .. } | Op::Invalid(_) => {}
         }
         Ok(op)
     }

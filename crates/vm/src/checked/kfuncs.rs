@@ -47,7 +47,7 @@ impl Guard {
         let args = state.args();
         for ((param, reg), index) in kfunc.params.iter().zip(ARGUMENTS).zip(0..) {
             let size = args.get(index + 1).copied().unwrap_or(0);
-            self.parameter(state, world, *param, Given { kfunc, reg, value: args[index], size })?;
+            self.parameter(world, *param, Given { kfunc, reg, value: args[index], size })?;
         }
         match kfunc.border {
             Border::None => {}
@@ -67,23 +67,18 @@ impl Guard {
         self.fault(FaultKind::KfuncArgument { kfunc: given.kfunc.name, register: given.reg, expected })
     }
 
-    fn parameter(
-        &mut self,
-        state: &State<'_>,
-        world: &World<'_>,
-        param: Param,
-        given: Given,
-    ) -> Result<(), Stop> {
+    fn parameter(&mut self, world: &World<'_>, param: Param, given: Given) -> Result<(), Stop> {
         let tag = self.written(given.reg)?;
         let number = matches!(tag, Tag::Number | Tag::Null(_));
         match param {
             Param::Number if number => Ok(()),
             Param::Number => Err(self.refuse(given, "a number")),
-            Param::Context => self.require_context(state, world, given.reg),
+            Param::Context => self.context_or_object(world, given),
             Param::Dynptr => self.live_dynptr(world, given).map(|_| ()),
             Param::NewDynptr => {
                 self.stack_bytes(world, given, dynptr::SIZE, "a place for a dynptr on the stack")
             }
+            Param::Bytes => self.bytes(world, given),
             Param::Spare if number && given.value == 0 => Ok(()),
             Param::Spare => self.spare(world, given),
             Param::SliceSize if number && given.value <= MAX_SLICE => {
@@ -119,6 +114,13 @@ impl Guard {
                 Ok(())
             }
         }
+    }
+
+    /// Requires the context, or the kernel's own structure behind it.
+    fn context_or_object(&self, world: &World<'_>, given: Given) -> Result<(), Stop> {
+        let region = self.pointee(world, given.reg, given.value)?;
+        let fits = matches!(region.what, What::Context | What::Kernel(_)) && given.value == region.base;
+        if fits { Ok(()) } else { Err(self.refuse(given, "the context")) }
     }
 
     /// The place on the stack that an argument points to: the depth of the frame, and the offset in it.
@@ -181,6 +183,19 @@ impl Guard {
         Ok(())
     }
 
+    /// Requires memory of the size that follows, which the call reads.
+    fn bytes(&self, world: &World<'_>, given: Given) -> Result<(), Stop> {
+        if given.size == 0 {
+            return Ok(());
+        }
+        let region = self.pointee(world, given.reg, given.value)?;
+        if matches!(region.what, What::Context | What::Socket(_) | What::Kernel(_)) {
+            return Err(self.refuse(given, "memory"));
+        }
+        self.access(world, &region, given.value, given.size, Use::Read)?;
+        self.initialised(&region, given.value, given.size)
+    }
+
     /// Requires an iterator: its region, and where it is.
     fn iterator(&self, world: &World<'_>, given: Given) -> Result<(RegionId, usize, u64), Stop> {
         let (depth, off) = self.stack_place(world, given, "an iterator on the stack")?;
@@ -225,6 +240,12 @@ impl Guard {
             Gives::Nothing => Tag::Uninit,
             Gives::Number => Tag::Number,
             Gives::Slice { .. } | Gives::Element(_) if r0 == 0 => Tag::Null(self.pc),
+            Gives::KernelContext => match world.layout.form.kernel_structure() {
+                Some(structure) => Tag::Pointer(self.regions.lasting(What::Kernel(structure), r0, 0)),
+                None => {
+                    return Err(self.fault(FaultKind::Unsupported("the kernel's structure of this context")));
+                }
+            },
             Gives::Slice { writable } => self.slice(world, kfunc, args, r0, writable),
             Gives::Element(size) => {
                 let iterator = self.iterator_reference(args[0]);

@@ -11,6 +11,7 @@ mod arguments;
 mod fault;
 mod guard;
 mod kfuncs;
+mod objects;
 mod region;
 mod shadow;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use belay_isa::{Pc, Reg};
 use belay_object::Program;
 use belay_spec::{Action, Hook, Release};
+use belay_verifier::Kernel;
 
 use crate::context::{Layout, Reading};
 use crate::engine::State;
@@ -95,8 +97,12 @@ impl Checked {
     /// # Errors
     /// If its hook does not run yet, or it calls a helper that Linux has and Belay's runtime has not. What else may be
     /// wrong with it shows when it runs.
-    pub fn new(program: &Program, maps: Arc<Maps>, release: Release) -> Result<Checked, PrepareError> {
-        Checked::with(program, maps, release, &OwnHelpers::default())
+    pub fn new(
+        program: &Program,
+        maps: Arc<Maps>,
+        kernel: impl Into<Kernel>,
+    ) -> Result<Checked, PrepareError> {
+        Checked::with(program, maps, kernel, &OwnHelpers::default())
     }
 
     /// As [`Checked::new`], for a program that may call own helpers.
@@ -106,11 +112,11 @@ impl Checked {
     pub fn with(
         program: &Program,
         maps: Arc<Maps>,
-        release: Release,
+        kernel: impl Into<Kernel>,
         helpers: &OwnHelpers,
     ) -> Result<Checked, PrepareError> {
         let layout = Layout::of(&program.attach).ok_or_else(|| prepare::no_hook(program))?;
-        Checked::with_layout(program, maps, release, layout, helpers)
+        Checked::with_layout(program, maps, &kernel.into(), layout, helpers)
     }
 
     /// Prepares a program without a hook: it gets memory in `r1` and its length in `r2`, as in the conformance tests of
@@ -119,17 +125,17 @@ impl Checked {
     /// # Errors
     /// As [`Checked::new`].
     pub fn raw(program: &Program, maps: Arc<Maps>) -> Result<Checked, PrepareError> {
-        Checked::with_layout(program, maps, Release::LATEST, Layout::RAW, &OwnHelpers::default())
+        Checked::with_layout(program, maps, &Release::LATEST.into(), Layout::RAW, &OwnHelpers::default())
     }
 
     fn with_layout(
         program: &Program,
         maps: Arc<Maps>,
-        release: Release,
+        kernel: &Kernel,
         layout: Layout,
         helpers: &OwnHelpers,
     ) -> Result<Checked, PrepareError> {
-        let code = prepare::translate(program, &maps, layout, release, helpers);
+        let code = prepare::translate(program, &maps, layout, kernel, helpers);
         for (pc, op) in (0..).map(Pc).zip(&code.ops) {
             if let Op::Invalid(Invalid::Kfunc) = op {
                 return Err(prepare::no_kfunc(program, pc));

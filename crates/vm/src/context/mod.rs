@@ -7,13 +7,14 @@
 
 mod device;
 pub(crate) mod flow;
+pub(crate) mod netfilter;
 mod reuseport;
 mod sight;
 pub(crate) mod sk_lookup;
 mod sk_msg;
 pub(crate) mod skb;
 mod sock;
-mod sock_addr;
+pub(crate) mod sock_addr;
 pub(crate) mod sock_ops;
 mod sockets;
 mod sockopt;
@@ -24,9 +25,11 @@ use belay_isa::Size;
 use belay_object::Attach;
 use belay_spec::{Access, Context, FieldKind, Hook, Release};
 
-use crate::input::Input;
+use crate::input::{Input, Netfilter, NetfilterHook, family_of};
 use crate::machine::Machine;
 use crate::memory::Block;
+use crate::packet::Packet;
+use netfilter::Passage;
 pub(crate) use sight::{Bound, Sight};
 pub(crate) use sockets::{MODEL_SIZE, Reading, Sockets};
 
@@ -64,6 +67,8 @@ pub(crate) enum Form {
     Sockopt,
     /// `bpf_cgroup_dev_ctx`.
     Device,
+    /// `bpf_nf_ctx`.
+    Netfilter,
     /// Plain memory and its length, for programs of no hook.
     Raw,
 }
@@ -100,6 +105,9 @@ impl Layout {
         let hook = self.hook?;
         let kind = hook.context_access(release, off, size.bytes(), Access::Read)?;
         let plain = Native { off, size, kind };
+        if self.form == Form::Netfilter {
+            return Some(Native { off: netfilter::pointer(off)?, ..plain });
+        }
         Some(match pointer_place(hook.context, off) {
             Some(place) if is_pointer(kind) => Native { off: place, size: Size::DW, ..plain },
             _ => Native { off: self.whole(off, size).unwrap_or(off), ..plain },
@@ -155,6 +163,12 @@ impl Layout {
             (Form::Xdp, Input::Packet(packet)) => {
                 packet.enter(true);
                 xdp::fill(block, packet);
+            }
+            (Form::Netfilter, input) => {
+                if let Some((passage, packet)) = passage(input) {
+                    packet.enter(false);
+                    netfilter::fill(block, passage, packet, sockets, &machine.routes);
+                }
             }
             (form, input) => match form.seen(input) {
                 Some(seen) => seen.enter(block, sockets),
@@ -241,6 +255,17 @@ impl Form {
         matches!(self, Form::Frame | Form::Skb)
     }
 
+    /// The kernel's own structure behind the context, as far as it matters which.
+    pub(crate) fn kernel_structure(self) -> Option<&'static str> {
+        Some(match self {
+            Form::Frame | Form::Skb => "sk_buff",
+            Form::Xdp => "xdp_buff",
+            Form::SockAddr => "bpf_sock_addr_kern",
+            Form::SockOps => "bpf_sock_ops_kern",
+            _ => return None,
+        })
+    }
+
     /// The form of a hook's context; none if the hook does not run.
     fn of(hook: &Hook) -> Option<Form> {
         Some(match hook.context.name {
@@ -254,6 +279,7 @@ impl Form {
             "bpf_sysctl" => Form::Sysctl,
             "bpf_sockopt" => Form::Sockopt,
             "bpf_cgroup_dev_ctx" => Form::Device,
+            "bpf_nf_ctx" => Form::Netfilter,
             "__sk_buff" => match hook.name.split('/').next().unwrap_or_default() {
                 "sched_cls" | "sched_act" => Form::Frame,
                 "flow_dissector" => Form::Flow,
@@ -278,6 +304,21 @@ impl Form {
             (Form::Device, Input::Device(input)) => *input,
             _ => return None,
         })
+    }
+}
+
+/// The packet of a netfilter program, and where on its way it is: one that comes in, if nothing is said.
+fn passage<'i>(input: &'i mut Input<'_>) -> Option<(Passage, &'i mut Packet)> {
+    match input {
+        Input::Netfilter(input) => {
+            let Netfilter { hook, family, input, output, packet } = &mut **input;
+            Some((Passage { hook: *hook, family: *family, input: *input, output: *output }, packet))
+        }
+        Input::Packet(packet) => {
+            let (family, input) = (family_of(packet), packet.metadata.ifindex);
+            Some((Passage { hook: NetfilterHook::default(), family, input, output: 0 }, packet))
+        }
+        _ => None,
     }
 }
 

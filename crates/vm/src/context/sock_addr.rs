@@ -22,7 +22,7 @@ impl Seen for SockAddr {
                 put_bytes(block, fields.user_port, &address.port().to_be_bytes());
             }
             // The path begins where the port stands in other addresses.
-            UserAddress::Unix(path) => put_bytes(block, fields.user_port, path.get(..2).unwrap_or(path)),
+            UserAddress::Unix(path) => set_path(block, path),
         }
         put_ip(block, fields.msg_src_ip4, fields.msg_src_ip6, self.source);
         put32(block, fields.family, self.sock.family);
@@ -49,6 +49,11 @@ impl Seen for SockAddr {
         self.source = get_ip(block, fields.msg_src_ip4, fields.msg_src_ip6, self.source);
         self.retval = get32(block, RETVAL).cast_signed();
     }
+}
+
+/// The path of a Unix socket's address: what the context has of it.
+pub(crate) fn set_path(block: &Block, path: &[u8]) {
+    put_bytes(block, Fields::get().user_port, path.get(..2).unwrap_or(path));
 }
 
 fn put_ip(block: &Block, v4: usize, v6: usize, ip: IpAddr) {

@@ -25,6 +25,7 @@ impl Reading {
         let reading = Reading::default();
         let names_sockets = match input {
             Input::Packet(packet) => sight == Sight::All && packet.metadata.socket.is_some(),
+            Input::Netfilter(input) => input.packet.metadata.socket.is_some(),
             Input::Reuseport(_) | Input::SkLookup(_) => true,
             _ => false,
         };

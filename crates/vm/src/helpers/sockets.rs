@@ -9,7 +9,7 @@ use belay_sockets::{Family, LookupKind, Protocol, Query, Reader, Socket, SocketI
 
 use crate::context::{Form, sk_lookup};
 use crate::errno::{Errno, r0};
-use crate::input::{Input, Sock};
+use crate::input::{Input, Sock, family};
 use crate::world::{SocketLookup, World};
 
 /// The address of a socket. Its provenance is exposed, so that loads may find the way back.
@@ -144,6 +144,47 @@ pub(super) fn to_tcp_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
         return if sock.is_tcp() { addr } else { 0 };
     }
     with(world, sk, |socket| if socket.is_tcp_full() { address(socket) } else { 0 }).unwrap_or(0)
+}
+
+/// The socket at an address, if it is of this kind: of the table, and of what the program runs for.
+fn cast(world: &World<'_>, sk: u64, fits: fn(&Socket) -> bool, model_fits: fn(&Sock) -> bool) -> u64 {
+    if let Some((sock, addr)) = model(world, sk) {
+        return if model_fits(sock) { addr } else { 0 };
+    }
+    with(world, sk, |socket| if fits(socket) { address(socket) } else { 0 }).unwrap_or(0)
+}
+
+/// `bpf_skc_to_tcp6_sock(sk)`
+pub(super) fn to_tcp6_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    let sock = |sock: &Sock| sock.is_tcp() && sock.family == family::INET6;
+    cast(world, sk, |socket| socket.is_tcp_full() && socket.info().family() == Family::V6, sock)
+}
+
+/// `bpf_skc_to_tcp_timewait_sock(sk)`
+pub(super) fn to_timewait_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    cast(world, sk, |socket| socket.state() == State::TimeWait, |_| false)
+}
+
+/// `bpf_skc_to_tcp_request_sock(sk)`
+pub(super) fn to_request_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    cast(world, sk, |socket| socket.state() == State::NewSynRecv, |_| false)
+}
+
+/// `bpf_skc_to_udp6_sock(sk)`
+pub(super) fn to_udp6_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    let sock = |sock: &Sock| sock.is_udp() && sock.family == family::INET6;
+    let udp6 = |socket: &Socket| socket.protocol() == Protocol::Udp && socket.info().family() == Family::V6;
+    cast(world, sk, udp6, sock)
+}
+
+/// `bpf_skc_to_unix_sock(sk)`
+pub(super) fn to_unix_sock(world: &mut World<'_>, [sk, ..]: [u64; 5]) -> u64 {
+    cast(world, sk, |_| false, |sock| sock.family == family::UNIX)
+}
+
+/// `bpf_skc_to_mptcp_sock(sk)`: no socket here is one
+pub(super) fn to_mptcp_sock(_: &mut World<'_>, _: [u64; 5]) -> u64 {
+    0
 }
 
 /// `bpf_get_listener_sock(sk)`

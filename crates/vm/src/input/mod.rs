@@ -8,6 +8,7 @@ mod bytes;
 mod control;
 mod flow;
 mod lookup;
+mod netfilter;
 mod sk_msg;
 mod sock;
 mod sock_addr;
@@ -19,6 +20,8 @@ pub use control::{DeviceAccess, Sysctl};
 pub(crate) use flow::FLOW_KEYS;
 pub use flow::{FlowDissection, FlowKeys};
 pub use lookup::{Reuseport, SkLookup};
+pub(crate) use netfilter::family_of;
+pub use netfilter::{Netfilter, NetfilterHook};
 pub use sk_msg::SkMsg;
 pub use sock::Sock;
 pub(crate) use sock::family;
@@ -59,6 +62,7 @@ inputs! {
     Sockopt(Sockopt), "`bpf_sockopt`: `getsockopt`, `setsockopt`.";
     Sysctl(Sysctl), "`bpf_sysctl`.";
     Device(DeviceAccess), "`bpf_cgroup_dev_ctx`.";
+    Netfilter(Netfilter), "`bpf_nf_ctx`: `netfilter`.";
 }
 
 impl Input<'_> {
@@ -67,6 +71,7 @@ impl Input<'_> {
         match self {
             Input::Packet(packet) => Some(packet),
             Input::Reuseport(input) => Some(&input.packet),
+            Input::Netfilter(input) => Some(&input.packet),
             Input::FlowDissection(input) if input.buffered => Some(&input.packet),
             _ => None,
         }

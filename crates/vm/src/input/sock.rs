@@ -145,6 +145,11 @@ impl Sock {
         self
     }
 
+    /// Whether it is one of UDP.
+    pub(crate) fn is_udp(&self) -> bool {
+        self.kind == DATAGRAM && self.protocol == UDP && matches!(self.family, family::INET | family::INET6)
+    }
+
     /// Whether there is something behind `struct bpf_tcp_sock`.
     pub(crate) fn is_tcp(&self) -> bool {
         self.kind == STREAM && self.protocol == TCP && matches!(self.family, family::INET | family::INET6)

@@ -19,6 +19,7 @@ use cranelift_module::Module;
 use super::compile::{Function, Unit};
 use super::loops::{Loop, loops};
 use crate::engine::MAX_LOOPS;
+use crate::objects;
 use crate::op::{Constant, Op};
 
 /// Where control never comes.
@@ -257,16 +258,15 @@ impl Translator<'_, '_> {
             }
             Op::Load { size, signed, dst, base, off } => {
                 let (base, off) = self.place(base, off);
-                let (ins, wide, flags) = (self.builder.ins(), types::I64, memory());
-                let value = match (size, signed) {
-                    (Size::B, false) => ins.uload8(wide, flags, base, off),
-                    (Size::H, false) => ins.uload16(wide, flags, base, off),
-                    (Size::W, false) => ins.uload32(flags, base, off),
-                    (Size::B, true) => ins.sload8(wide, flags, base, off),
-                    (Size::H, true) => ins.sload16(wide, flags, base, off),
-                    (Size::W, true) => ins.sload32(flags, base, off),
-                    (Size::DW, _) => ins.load(wide, flags, base, off),
-                };
+                let value = self.load(size, signed, base, off);
+                self.set(dst, value);
+            }
+            Op::LoadObject { size, signed, dst, base, origin, place } => {
+                let object = self.address(base, origin);
+                let zeros = self.number(objects::ZEROS.as_ptr().expose_provenance() as i64);
+                let none = self.builder.ins().icmp_imm_s(IntCC::Equal, object, 0);
+                let object = self.builder.ins().select(none, zeros, object);
+                let value = self.load(size, signed, object, place);
                 self.set(dst, value);
             }
             Op::Store { size, base, off, src } => {
@@ -330,6 +330,20 @@ impl Translator<'_, '_> {
             }
         }
         true
+    }
+
+    /// A load, as wide as a register.
+    fn load(&mut self, size: Size, signed: bool, base: Value, off: i32) -> Value {
+        let (ins, wide, flags) = (self.builder.ins(), types::I64, memory());
+        match (size, signed) {
+            (Size::B, false) => ins.uload8(wide, flags, base, off),
+            (Size::H, false) => ins.uload16(wide, flags, base, off),
+            (Size::W, false) => ins.uload32(flags, base, off),
+            (Size::B, true) => ins.sload8(wide, flags, base, off),
+            (Size::H, true) => ins.sload16(wide, flags, base, off),
+            (Size::W, true) => ins.sload32(flags, base, off),
+            (Size::DW, _) => ins.load(wide, flags, base, off),
+        }
     }
 
     fn branch(&mut self, holds: Value, to: u32, next: u32) {

@@ -7,6 +7,7 @@
 //! ([`Param`], [`Gives`]) is for the checked interpreter, which holds unverified programs to it; a test holds the table
 //! itself to the kernel's types.
 
+mod context;
 mod dynptr;
 mod interrupts;
 mod iterator;
@@ -23,12 +24,14 @@ use crate::world::World;
 pub(crate) enum Param {
     /// A number.
     Number,
-    /// The context.
+    /// The context, or the kernel's own structure behind it.
     Context,
     /// A dynptr.
     Dynptr,
     /// A place on the stack for a dynptr.
     NewDynptr,
+    /// Memory to read; its size is the next argument.
+    Bytes,
     /// Memory to fill where the data are not in one piece, or NULL; its size is the next argument.
     Spare,
     /// The size of that memory, and of what is returned.
@@ -57,6 +60,8 @@ pub(crate) enum Gives {
         /// Whether the program may write it.
         writable: bool,
     },
+    /// The context, as the kernel's own structure.
+    KernelContext,
     /// So many bytes that an iterator stands at, to read; or NULL.
     Element(u64),
 }
@@ -113,8 +118,8 @@ impl Kfunc {
 
 use Gives::{Element, Nothing, Slice};
 use Param::{
-    Context, Dynptr, EndedIterator, Interrupts, Iterator, NewDynptr, NewInterrupts, NewIterator, Number,
-    SliceSize, Spare,
+    Bytes, Context, Dynptr, EndedIterator, Interrupts, Iterator, NewDynptr, NewInterrupts, NewIterator,
+    Number, SliceSize, Spare,
 };
 
 const READ: Gives = Slice { writable: false };
@@ -123,6 +128,7 @@ const INT: Gives = Gives::Number;
 
 /// Every kernel function that runs, by name.
 static TABLE: &[Kfunc] = &[
+    k("bpf_cast_to_kern_ctx", &[Context], Gives::KernelContext, context::as_it_is),
     k("bpf_dynptr_adjust", &[Dynptr, Number, Number], INT, dynptr::adjust),
     k("bpf_dynptr_clone", &[Dynptr, NewDynptr], INT, dynptr::copy_of),
     k("bpf_dynptr_copy", &[Dynptr, Number, Dynptr, Number, Number], INT, dynptr::copy),
@@ -144,6 +150,7 @@ static TABLE: &[Kfunc] = &[
     k("bpf_preempt_enable", &[], Nothing, nothing).leaves(Section::Preemption),
     k("bpf_rcu_read_lock", &[], Nothing, nothing).enters(Section::Rcu),
     k("bpf_rcu_read_unlock", &[], Nothing, nothing).leaves(Section::Rcu),
+    k("bpf_sock_addr_set_sun_path", &[Context, Bytes, Number], INT, context::set_sun_path),
 ];
 
 const fn k<F: HelperFn>(name: &'static str, params: &'static [Param], gives: Gives, _: F) -> Kfunc {

@@ -5,12 +5,15 @@
 //! control group, a socket map or a socket of our own, in a namespace of our own, and watch real system calls there.
 
 mod address;
+mod casts;
 mod control;
 mod dissect;
 mod judge;
+mod kernel_context;
 mod lookup;
 mod message;
 mod mismatch;
+mod netfilter;
 mod packets;
 mod random;
 mod reuseport;

@@ -17,6 +17,8 @@ fn follower(hook: &Hook) -> String {
                 format!("{load}r1 = *(u32 *)(r7 + 4)\nr8 |= r1\n")
             }
             Some(FieldKind::FlowKeys) => format!("{load}r1 = *(u64 *)(r7 + 48)\nr8 |= r1\n"),
+            // Of both structures the first bytes that Belay has.
+            Some(FieldKind::Structure("nf_hook_state")) => format!("{load}r1 = *(u8 *)(r7 + 0)\nr8 |= r1\n"),
             Some(FieldKind::Scalar) => format!("{load}r8 |= r7\n"),
             _ => String::new(),
         };
@@ -31,15 +33,8 @@ fn programs_on_what_is_not_theirs_see_zeros() {
     let mut tried = 0;
     for hook in Hook::all() {
         let packets = hook.runs_on_packets();
-        let skipped = [
-            "pt_regs",
-            "tracepoint",
-            "bpf_perf_event_data",
-            "bpf_raw_tracepoint_args",
-            "",
-            "syscall",
-            "bpf_nf_ctx",
-        ];
+        let skipped =
+            ["pt_regs", "tracepoint", "bpf_perf_event_data", "bpf_raw_tracepoint_args", "", "syscall"];
         if skipped.contains(&hook.context.name) {
             continue;
         }

@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use belay_object::btf::Kind;
+use belay_profile::KernelProfile;
 use belay_sockets::{Protocol, SocketTable};
 use belay_spec::{Access, FieldKind, Helper, Hook, Release, SockKind};
 use belay_verifier::{Verdict, verify};
@@ -64,6 +66,56 @@ const CALLS: &[(&str, &str)] = &[
     ("bpf_skb_load_bytes", "r1 = r6\nr2 = S\nr3 = B\nr4 = 16\n"),
 ];
 
+/// Loads from the object of the kernel's in `r7`, and from what it points to.
+fn object_loads(structure: &str, dice: &mut Dice, step: usize) -> String {
+    let place = |structure: &str, path: &str| {
+        let btf = KernelProfile::builtin(Release::LATEST).btf();
+        let found = btf.find(structure, |kind| matches!(kind, Kind::Struct { .. })).expect("a structure");
+        btf.member_at(found, path).unwrap_or_else(|| panic!("{structure}.{path}")).start
+    };
+    let numbers: &[(&str, u32)] = match structure {
+        "sk_buff" => &[
+            ("len", 32),
+            ("mark", 32),
+            ("protocol", 16),
+            ("network_header", 16),
+            ("pkt_type", 8),
+            ("data_len", 8),
+        ],
+        _ => &[("hook", 8), ("pf", 8)],
+    };
+    let load = |register: u32, structure: &str, (path, bits): (&str, u32)| {
+        format!("r0 = *(u{bits} *)(r{register} + {})\nr9 ^= r0\n", place(structure, path))
+    };
+    let ways: &[&str] = if structure == "sk_buff" { &["dev", "sk"] } else { &["in", "out"] };
+    let mut text = String::new();
+    for _ in 0..1 + dice.roll(3) {
+        text += &dice.of(numbers).map_or_else(String::new, |number| load(7, structure, number));
+    }
+    let Some(way) = dice.of(ways).filter(|_| dice.roll(2) == 0) else { return text };
+    text += &format!("r8 = *(u64 *)(r7 + {})\n", place(structure, way));
+    match (way, dice.roll(3)) {
+        ("sk", _) => {
+            let number = dice.of(&[
+                ("__sk_common.skc_num", 16),
+                ("__sk_common.skc_rcv_saddr", 32),
+                ("sk_protocol", 16),
+            ]);
+            let load = number.map_or_else(String::new, |number| load(8, "sock", number));
+            text + &format!("if r8 == 0 goto s{step}\n{load}s{step}: r8 = 0\n")
+        }
+        (_, 0) => {
+            text + &format!(
+                "if r8 == 0 goto d{step}\n{}d{step}: r8 = 0\n",
+                load(8, "net_device", ("mtu", 32))
+            )
+        }
+        _ => {
+            text + &load(8, "net_device", ("ifindex", 32)) + &load(8, "net_device", ("name", 64)) + "r8 = 0\n"
+        }
+    }
+}
+
 /// A program of a hook.
 fn program(hook: &Hook, dice: &mut Dice) -> String {
     let access = |access| {
@@ -107,6 +159,7 @@ fn program(hook: &Hook, dice: &mut Dice) -> String {
                             )
                         }
                     }
+                    FieldKind::Structure(name) => object_loads(name, dice, step),
                     _ => String::new(),
                 };
             }
@@ -206,15 +259,7 @@ fn run(hook: &Hook, object: &belay_object::Object, sockets: &SocketTable) {
 #[test]
 fn accepted_programs_are_clean_and_equal_on_every_context() {
     let sockets = SocketTable::from_toml("t.toml", SOCKETS).expect("well formed");
-    let others = [
-        "pt_regs",
-        "tracepoint",
-        "bpf_perf_event_data",
-        "bpf_raw_tracepoint_args",
-        "",
-        "syscall",
-        "bpf_nf_ctx",
-    ];
+    let others = ["pt_regs", "tracepoint", "bpf_perf_event_data", "bpf_raw_tracepoint_args", "", "syscall"];
     let hooks: Vec<&Hook> = Hook::all().iter().filter(|hook| !others.contains(&hook.context.name)).collect();
     let (mut accepted, mut tried) = (0, 0);
     for (number, hook) in (0..).zip(&hooks) {
