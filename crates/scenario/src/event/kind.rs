@@ -36,6 +36,7 @@ kinds! {
     "sk_lookup" by sk_lookup: "sk_lookup";
     "sk_reuseport" by sk_reuseport: "sk_reuseport/select" "sk_reuseport/select_or_migrate";
     "flow_dissector" by flow_dissector: "flow_dissector";
+    "netfilter" by netfilter: "netfilter";
     "bind" by stream_address: "cgroup_sock_addr/bind4" "cgroup_sock_addr/bind6";
     "connect" by stream_address: "cgroup_sock_addr/connect4" "cgroup_sock_addr/connect6" "cgroup_sock_addr/connect_unix";
     "sendmsg" by sent_address: "cgroup_sock_addr/sendmsg4" "cgroup_sock_addr/sendmsg6" "cgroup_sock_addr/sendmsg_unix";
@@ -107,7 +108,7 @@ mod tests {
         for kind in Kind::all() {
             assert!(kind.hooks.iter().all(|name| Hook::by_name(name).is_some()), "{}", kind.word);
         }
-        // Those of contexts that are neither packets nor the kernel's own structures.
+        // Those of contexts that are not packets alone.
         let contexts = [
             "bpf_sk_lookup",
             "sk_reuseport_md",
@@ -118,6 +119,7 @@ mod tests {
             "bpf_sockopt",
             "bpf_sysctl",
             "bpf_cgroup_dev_ctx",
+            "bpf_nf_ctx",
         ];
         for hook in Hook::all() {
             let wanted = contexts.contains(&hook.context.name) || hook.name == "flow_dissector";

@@ -11,8 +11,8 @@ mod value;
 
 use belay_sockets::SocketId;
 use belay_vm::{
-    DeviceAccess, FlowDissection, Input, Packet, Reuseport, SkLookup, SkMsg, Sock, SockAddr, SockOps,
-    Sockopt, Sysctl,
+    DeviceAccess, FlowDissection, Input, Netfilter, NetfilterHook, Packet, Reuseport, SkLookup, SkMsg, Sock,
+    SockAddr, SockOps, Sockopt, Sysctl,
 };
 
 pub(crate) use field::{After, Field, differing_keys, fields};
@@ -26,6 +26,7 @@ use crate::host::Host;
 pub(crate) enum Event {
     Packet(Incoming),
     FlowDissector { frame: Vec<u8>, flags: u32, buffered: bool },
+    Netfilter(Filtered),
     SkLookup(SkLookup),
     SkReuseport { frame: Vec<u8>, group: Option<SocketId>, migrating: Option<SocketId>, hash: u32 },
     SockAddr(Box<SockAddr>),
@@ -35,6 +36,17 @@ pub(crate) enum Event {
     Sockopt(Box<Sockopt>),
     Sysctl(Sysctl),
     Device(DeviceAccess),
+}
+
+/// A packet on its way through netfilter.
+#[derive(Debug)]
+pub(crate) struct Filtered {
+    pub(crate) frame: Vec<u8>,
+    pub(crate) hook: NetfilterHook,
+    /// The devices that it comes in and goes out by; the host's, where the hook knows one, if none is given.
+    pub(crate) input: Option<u32>,
+    pub(crate) output: Option<u32>,
+    pub(crate) mark: u32,
 }
 
 /// A packet.
@@ -54,6 +66,7 @@ pub(crate) struct Incoming {
 pub(crate) enum Staged {
     Packet(Packet),
     FlowDissector(FlowDissection),
+    Netfilter(Netfilter),
     SkLookup(SkLookup),
     SkReuseport(Reuseport),
     SockAddr(SockAddr),
@@ -71,6 +84,7 @@ impl Event {
         match self {
             Event::Packet(Incoming { frame, .. })
             | Event::FlowDissector { frame, .. }
+            | Event::Netfilter(Filtered { frame, .. })
             | Event::SkReuseport { frame, .. } => frame,
             _ => &[],
         }
@@ -87,6 +101,7 @@ impl Event {
                 let packet = FlowDissection::new(frame).map_err(|e| e.to_string())?;
                 Staged::FlowDissector(FlowDissection { flags: *flags, buffered: *buffered, ..packet })
             }
+            Event::Netfilter(filtered) => Staged::Netfilter(filtered.passage(host, as_test_run)?),
             Event::SkReuseport { frame, group, migrating, hash } => {
                 let packet = Reuseport::new(frame, *group).map_err(|e| e.to_string())?;
                 Staged::SkReuseport(Reuseport { migrating: *migrating, hash: *hash, ..packet })
@@ -100,6 +115,29 @@ impl Event {
             Event::Sysctl(input) => Staged::Sysctl(input.clone()),
             Event::Device(input) => Staged::Device(*input),
         })
+    }
+}
+
+impl Filtered {
+    fn passage(&self, host: &Host, as_test_run: bool) -> Result<Netfilter, String> {
+        /// The loopback device, which a test run has at every hook for the one that packets go out by.
+        const LOOPBACK: u32 = 1;
+        let mut packet = host.packet(&self.frame)?;
+        packet.metadata.ingress_ifindex = 0;
+        packet.metadata.mark = self.mark;
+        // The packet's own device is the one that it comes in by; once it is routed, the one that it goes out by.
+        let own = if self.hook == NetfilterHook::PostRouting { self.output } else { self.input };
+        packet.metadata.ifindex = own.unwrap_or(packet.metadata.ifindex);
+        if as_test_run {
+            packet.metadata.ifindex = LOOPBACK;
+        }
+        let mut passage = Netfilter::new(self.hook, packet);
+        if as_test_run {
+            (passage.input, passage.output) = (0, LOOPBACK);
+        }
+        passage.input = self.input.unwrap_or(passage.input);
+        passage.output = self.output.unwrap_or(passage.output);
+        Ok(passage)
     }
 }
 
@@ -125,6 +163,7 @@ impl Staged {
         match self {
             Staged::Packet(input) => input.into(),
             Staged::FlowDissector(input) => input.into(),
+            Staged::Netfilter(input) => input.into(),
             Staged::SkLookup(input) => input.into(),
             Staged::SkReuseport(input) => input.into(),
             Staged::SockAddr(input) => input.into(),

@@ -44,6 +44,14 @@ pub(crate) const FLOW_FLAGS: &Names = &[
     ("BPF_FLOW_DISSECTOR_F_STOP_AT_FLOW_LABEL", 2),
     ("BPF_FLOW_DISSECTOR_F_STOP_AT_ENCAP", 4),
 ];
+/// `NF_INET_*`
+pub(crate) const NETFILTER: &Names = &[
+    ("NF_INET_PRE_ROUTING", 0),
+    ("NF_INET_LOCAL_IN", 1),
+    ("NF_INET_FORWARD", 2),
+    ("NF_INET_LOCAL_OUT", 3),
+    ("NF_INET_POST_ROUTING", 4),
+];
 /// What comes of a `setsockopt`.
 pub(crate) const OUTCOMES: &[&str] = &["set", "done", "error"];
 
@@ -149,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_name_means_one_number_and_every_number_one_name() {
-        for names in [FAMILIES, TYPES, PROTOCOLS, ETHERTYPES, FLOW_FLAGS, LEVELS, ERRORS] {
+        for names in [FAMILIES, TYPES, PROTOCOLS, ETHERTYPES, FLOW_FLAGS, NETFILTER, LEVELS, ERRORS] {
             for (name, number) in names {
                 assert_eq!(
                     (super::number(names, name), told(names, *number)),

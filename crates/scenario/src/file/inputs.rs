@@ -1,7 +1,9 @@
 //! What each kind of event is written as: one reader a kind, for the keys that only it has.
 
 use belay_sockets::{Protocol, SocketId};
-use belay_vm::{DeviceAccess, SkLookup, SkMsg, Sock, SockAddr, SockOps, Sockopt, Sysctl, UserAddress};
+use belay_vm::{
+    DeviceAccess, NetfilterHook, SkLookup, SkMsg, Sock, SockAddr, SockOps, Sockopt, Sysctl, UserAddress,
+};
 
 use super::expect::{self, Subject};
 use super::mistake::{Mistake, listed};
@@ -9,8 +11,8 @@ use super::packets;
 use super::socket::{called_option, sock};
 use super::table::{Item, Table};
 use super::value::{address, data, endpoint, result, unsigned};
-use crate::event::Event;
-use crate::event::names::{FLOW_FLAGS, OPS};
+use crate::event::names::{FLOW_FLAGS, NETFILTER, OPS};
+use crate::event::{Event, Filtered};
 use crate::packet;
 
 /// Reads what is a kind's own of its table.
@@ -64,6 +66,23 @@ pub(crate) fn flow_dissector(subject: &Subject<'_>, table: &mut Table<'_>) -> Re
     }
     let buffered = table.take("buffered").map_or(Ok(false), |item| item.boolean())?;
     Ok(Event::FlowDissector { frame, flags, buffered })
+}
+
+/// A packet on its way through netfilter.
+pub(crate) fn netfilter(subject: &Subject<'_>, table: &mut Table<'_>) -> Result<Event, Mistake> {
+    let frame = packets::one_frame(subject, table)?;
+    let hook = match table.take("hook") {
+        None => NetfilterHook::default(),
+        Some(item) => {
+            let number = unsigned(NETFILTER, &item)?;
+            let hook = NetfilterHook::ALL.into_iter().find(|hook| *hook as u32 == number);
+            hook.ok_or_else(|| item.mistake(format!("netfilter has no hook {number}")))?
+        }
+    };
+    let mut device = |key| table.take(key).map(|item| packets::device(subject, &item)).transpose();
+    let (input, output) = (device("in")?, device("out")?);
+    let mark = table.take("mark").map_or(Ok(0), |item| item.integer())?;
+    Ok(Event::Netfilter(Filtered { frame, hook, input, output, mark }))
 }
 
 /// A call with an address, usually of a TCP socket.

@@ -9,13 +9,13 @@ use belay_linux::{LoadedObject, TestRun, TestRunResult, test_run};
 use belay_object::Attach;
 use belay_sockets::SocketTable;
 use belay_spec::Hook;
-use belay_vm::{FlowKeys, SkLookup};
+use belay_vm::{FlowKeys, NetfilterHook, SkLookup};
 
 use super::Stop;
 use super::check::{Observed, action_name};
 use super::live::skip;
 use super::simulated::has_link_layer;
-use crate::event::{Event, Incoming, Staged, Value, differing_keys};
+use crate::event::{Event, Filtered, Incoming, Staged, Value, differing_keys};
 use crate::packet::{Difference, compare};
 use crate::scenario::{Scenario, Step};
 
@@ -30,6 +30,8 @@ pub(super) fn possible(step: &Step) -> Result<(), Stop> {
         Event::Packet(Incoming { socket: None, .. }) => Ok(()),
         Event::SkLookup(SkLookup { ingress_ifindex: 0, .. }) => Ok(()),
         Event::FlowDissector { buffered: false, .. } => Ok(()),
+        Event::Netfilter(Filtered { input: None, output: None, mark: 0, .. }) => Ok(()),
+        Event::Netfilter(_) => skip("a test run of netfilter has neither devices of its own nor a mark"),
         Event::Packet(_) => skip("a packet of a test run belongs to no socket of the table"),
         Event::SkLookup(_) => skip("a test run of `sk_lookup` has no device"),
         Event::FlowDissector { .. } => skip("a test run of a flow dissector has no `sk_buff`"),
@@ -60,11 +62,33 @@ pub(super) fn run(
             put(&mut keys, Some(FLOW_FLAGS), &flags.to_ne_bytes());
             keys
         }
+        (Event::Netfilter(filtered), Some(_)) => of_passage(filtered),
         (_, Some(_)) => Vec::new(),
     };
-    let run = TestRun { data_in: step.event.frame(), ctx_in: &context, ..TestRun::default() };
+    let run = TestRun { data_in: given(&step.event), ctx_in: &context, ..TestRun::default() };
     test_run(program.as_fd(), &run)
         .map_err(|e| Stop::Skip(format!("{}: the kernel does not test-run it: {e}", step.title())))
+}
+
+/// The frame as a test run takes it: of a packet that the host made without link header.
+fn given(event: &Event) -> &[u8] {
+    let frame = event.frame();
+    match event {
+        Event::Netfilter(Filtered { hook: NetfilterHook::LocalOut, .. }) => {
+            frame.get(ETHERNET..).unwrap_or_default()
+        }
+        _ => frame,
+    }
+}
+
+/// `struct nf_hook_state`: of it, hook and family.
+fn of_passage(filtered: &Filtered) -> Vec<u8> {
+    const SIZE: usize = 48;
+    const IPV6: &[u8] = &[0x86, 0xdd];
+    let is_ipv6 = filtered.frame.get(ETHERNET - 2..ETHERNET) == Some(IPV6);
+    let mut bytes = vec![0; SIZE];
+    put(&mut bytes, Some(0), &[filtered.hook as u8, if is_ipv6 { 10 } else { 2 }]);
+    bytes
 }
 
 fn hook(scenario: &Scenario, step: &Step) -> Option<&'static Hook> {
@@ -87,6 +111,9 @@ fn offset(hook: &Hook, name: &str) -> Option<usize> {
 
 /// Of `__sk_buff` what may be set, of other contexts of packets nothing.
 fn of_packet(hook: &Hook, packet: &Incoming, host: u32) -> Result<Vec<u8>, Stop> {
+    if hook.context.name == "bpf_nf_ctx" {
+        return skip("for the kernel a netfilter program's packet is a `[[netfilter]]`");
+    }
     if hook.context.name != "__sk_buff" {
         return match packet.ifindex {
             Some(_) => skip("a test run of this hook has no device of its own"),
