@@ -12,7 +12,7 @@ use crate::world::World;
 /// The user that stands for one that is not known (`overflowuid`).
 const OVERFLOW_UID: u32 = 65534;
 /// The root of all cgroups.
-const ROOT: u64 = 1;
+pub(super) const ROOT: u64 = 1;
 
 /// Hands the socket of the table that a packet belongs to on.
 fn with_owner<T>(world: &World<'_>, then: impl FnOnce(&Socket) -> T) -> Option<T> {
@@ -58,7 +58,7 @@ fn ancestor(world: &World<'_>, level: u64) -> u64 {
 }
 
 /// Whether a packet has a full socket.
-fn has_socket(world: &World<'_>) -> bool {
+pub(super) fn has_socket(world: &World<'_>) -> bool {
     with_owner(world, Socket::is_full).unwrap_or(false)
 }
 

@@ -7,8 +7,10 @@
 //!
 //! One file a subject; [`TABLE`] is the only list. What is not in it does not run: preparation says so.
 
+mod cgroups;
 mod checksum;
 mod control;
+mod counters;
 #[cfg(test)]
 mod coverage;
 pub(crate) mod dynptr;
@@ -94,6 +96,7 @@ static TABLE: &[Helper] = &[
     plain(19, headers::vlan_pop),
     plain(20, tunnel::get_key),
     plain(21, tunnel::set_key),
+    plain(22, counters::read),
     plain(23, redirect::redirect),
     plain(24, misc::zero),
     plain(25, map::event_output),
@@ -103,7 +106,9 @@ static TABLE: &[Helper] = &[
     plain(30, tunnel::set_options),
     plain(31, headers::change_proto),
     plain(32, headers::change_type),
+    plain(33, cgroups::packet),
     plain(34, packet::hash_recalc),
+    plain(37, cgroups::task),
     plain(38, resize::change_tail),
     plain(39, packet::pull_data),
     plain(40, checksum::update),
@@ -120,6 +125,7 @@ static TABLE: &[Helper] = &[
     plain(52, sockmap::redirect_map),
     plain(53, sockmap::update_from_ops),
     plain(54, resize::xdp_adjust_meta),
+    plain(55, counters::read_value),
     plain(57, options::get),
     plain(59, options::set_cb_flags),
     plain(60, sockmap::redirect_map),

@@ -57,6 +57,7 @@ pub(super) fn create(def: &MapDef, limits: MapLimits) -> Result<Box<dyn Storage>
             Box::new(Array::new(value, max, per_cpu, Guarded::of(def)))
         }
         MapKind::PROG_ARRAY | MapKind::ARRAY_OF_MAPS => slots(Policy::OBJECTS, value)?,
+        MapKind::CGROUP_ARRAY => slots(Policy::CGROUPS, COOKIE)?,
         MapKind::DEVMAP => slots(Policy::DEVICES, value)?,
         MapKind::CPUMAP => slots(Policy::cpus(cpus), value)?,
         MapKind::XSKMAP => slots(Policy::XDP_SOCKETS, value)?,

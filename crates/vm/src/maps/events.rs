@@ -68,6 +68,12 @@ impl Events {
         }
     }
 
+    /// The CPU whose event an entry holds.
+    pub(crate) fn cpu_of(&self, index: u32) -> Result<u32, Errno> {
+        let entry = self.open.get(index as usize).ok_or(Errno::E2BIG)?;
+        entry.load(Acquire).checked_sub(1).ok_or(Errno::ENOENT)
+    }
+
     /// What a program on `cpu` puts out through the entry at `index`: pieces of its memory, one after the other.
     pub(crate) fn output(
         &self,
@@ -75,9 +81,7 @@ impl Events {
         cpu: usize,
         pieces: [(Value<'_>, usize); 2],
     ) -> Result<(), Errno> {
-        let entry = self.open.get(index as usize).ok_or(Errno::E2BIG)?;
-        let event = entry.load(Acquire).checked_sub(1).ok_or(Errno::ENOENT)?;
-        if event as usize != cpu {
+        if self.cpu_of(index)? as usize != cpu {
             return Err(Errno::EOPNOTSUPP);
         }
         let mut buffer = self.buffer(cpu).ok_or(Errno::ENOENT)?;

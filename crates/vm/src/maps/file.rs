@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::sockets::holds_sockets;
+use super::sockets::goes_by_number;
 use super::{Map, MapError, Maps};
 
 /// Why a file's entries cannot be put into a map.
@@ -155,7 +155,7 @@ impl Maps {
 impl Map {
     /// How many bytes a file gives as a value: one CPU's.
     fn one_value_size(&self) -> usize {
-        if holds_sockets(self.def().kind) { self.user_value_size() } else { self.def().value_size as usize }
+        if goes_by_number(self.def().kind) { self.user_value_size() } else { self.def().value_size as usize }
     }
 
     /// What user space writes: one value, or those of all CPUs.

@@ -11,7 +11,7 @@ use super::error::MapError;
 use super::events::Events;
 use super::hash::Hash;
 use super::ringbuf::Ring;
-use super::sockets::{self, COOKIE, holds_sockets};
+use super::sockets::{self, COOKIE, goes_by_number, holds_sockets};
 use super::storage::{ElementKey, LOCK, Out, Place, PlainArray, Side, Storage, Value};
 use crate::errno::Errno;
 
@@ -66,10 +66,10 @@ impl Map {
         }
     }
 
-    /// How many bytes user space reads and writes as a value. (Sockets go by their cookies.)
+    /// How many bytes user space reads and writes as a value. (Sockets go by their cookies, control groups by their ids.)
     pub fn user_value_size(&self) -> usize {
         match self.storage.cpu_stride() {
-            _ if holds_sockets(self.def.kind) => COOKIE,
+            _ if goes_by_number(self.def.kind) => COOKIE,
             0 => self.def.value_size as usize,
             stride => stride * self.cpus,
         }

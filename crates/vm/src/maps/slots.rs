@@ -1,7 +1,7 @@
-//! Arrays whose entries may be empty: of programs, maps, devices, CPUs and sockets.
+//! Arrays whose entries may be empty: of programs, maps, devices, CPUs, sockets and control groups.
 //!
 //! What stands in an entry is a number that whoever uses it resolves: of a program or map its place in [`super::Maps`] plus
-//! one, of a device its index, of a CPU the length of its queue, of an XDP socket the queue that it is bound to, of any
+//! one, of a control group its id, of a device its index, of a CPU the length of its queue, of an XDP socket the queue that it is bound to, of any
 //! other socket its cookie. Kinds differ in what they answer to flags and to the removal of nothing: [`Policy`].
 //!
 //! Readers take no lock: a word before each value says whether the entry is there, and is set after the value.
@@ -57,6 +57,8 @@ impl Policy {
         empty: Err(Errno::ENOENT),
         unreadable: None,
     };
+    /// Control groups.
+    pub(crate) const CGROUPS: Policy = Policy { unreadable: Some(Errno::ENOTSUPP), ..Policy::OBJECTS };
     /// Devices.
     pub(crate) const DEVICES: Policy = Policy {
         flags: Flags::AlwaysThere,

@@ -19,6 +19,12 @@ pub(crate) fn holds_sockets(kind: MapKind) -> bool {
     matches!(kind, MapKind::SOCKMAP | MapKind::SOCKHASH | MapKind::REUSEPORT_SOCKARRAY)
 }
 
+/// Whether user space names what is in such a map by a number of eight bytes, where Linux takes a descriptor of four: a
+/// socket's cookie, a control group's id.
+pub(super) fn goes_by_number(kind: MapKind) -> bool {
+    holds_sockets(kind) || kind == MapKind::CGROUP_ARRAY
+}
+
 /// Whether such a map may hold this socket.
 pub(crate) fn admits(kind: MapKind, socket: &Socket) -> Result<(), Errno> {
     let (protocol, state) = (socket.protocol(), socket.state());

@@ -96,12 +96,24 @@ pub(crate) fn ours_filled<I: Debug>(
 where
     for<'i> &'i mut I: Into<Input<'i>>,
 {
+    ours_on(object, || Machine::new(sockets.clone()), fill, make)
+}
+
+/// Likewise, on machines of one's own.
+pub(crate) fn ours_on<I: Debug>(
+    object: &Object,
+    machine: impl Fn() -> Machine,
+    fill: impl Fn(&Maps),
+    make: impl Fn() -> I,
+) -> (Ran, I)
+where
+    for<'i> &'i mut I: Into<Input<'i>>,
+{
     let maps = || {
         let maps = Maps::from_defs(&object.maps).expect("the maps can be made");
         fill(&maps);
         Arc::new(maps)
     };
-    let machine = || Machine::new(sockets.clone());
     let (shared, mut input) = (maps(), make());
     let mut program =
         Checked::new(&object.programs[0], Arc::clone(&shared), Release::LATEST).expect("it runs");

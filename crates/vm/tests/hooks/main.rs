@@ -8,6 +8,7 @@ mod address;
 mod casts;
 mod control;
 mod dissect;
+mod groups;
 mod judge;
 mod kernel_context;
 mod lookup;

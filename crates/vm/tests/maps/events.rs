@@ -117,3 +117,53 @@ fn events_carry_data_and_packet_bytes() {
         }
     }
 }
+
+#[test]
+fn events_that_count_nothing_are_read_as_in_the_kernel() {
+    if belay_linux::Kernel::for_test("events_that_count_nothing_are_read_as_in_the_kernel").is_none() {
+        return;
+    }
+    let current: u64 = 0xffff_ffff;
+    let mut text = Text::default();
+    text.add("r6 = r1");
+    for flags in [current, 0, 1, 2, 3, 4, 9, 1 << 32, current | 1 << 32] {
+        text.add(&format!("r1 = m ll\nr2 = {flags:#x} ll\ncall bpf_perf_event_read"));
+        text.keep();
+        for size in [24, 8, 32] {
+            for word in [8, 16, 24, 32] {
+                text.add(&format!("*(u64 *)(r10 - {word}) = 77"));
+            }
+            text.add(&format!(
+                "r1 = m ll\nr2 = {flags:#x} ll\nr3 = r10\nr3 += -32\nr4 = {size}\ncall bpf_perf_event_read_value"
+            ));
+            text.keep();
+            // The count, and whether the event ran whenever it was enabled.
+            text.add("r0 = *(u64 *)(r10 - 32)");
+            text.keep();
+            text.add("r0 = *(u64 *)(r10 - 24)\nr1 = *(u64 *)(r10 - 16)\nr0 -= r1");
+            text.keep();
+        }
+    }
+    text.add("call bpf_get_smp_processor_id");
+    text.keep();
+    text.add("r0 = 1\nexit");
+    let case = Case::new("xdp", ".map m kind=perf_event_array key=4 value=4 entries=4", &text.body);
+    let netns = NetNs::with_loopback().expect("a namespace");
+    let (kernel, frame) = (case.in_kernel(&netns), [0; 60]);
+    let events: Vec<_> = (0..crate::harness::possible_cpus().min(3)).map(|cpu| (cpu, event(cpu))).collect();
+    let map = kernel.loaded.maps.by_name("m").expect("there");
+    for (cpu, (_, fd)) in events.iter().filter(|(cpu, _)| *cpu != 2) {
+        map.update_flags(&(*cpu as u32).to_ne_bytes(), &fd.to_ne_bytes(), 0).expect("an event");
+    }
+    let theirs = kernel.run(&netns, &frame);
+    let cpu = theirs.out[text.slots as usize - 1];
+    let open = |maps: &belay_vm::Maps| {
+        let map = maps.by_name("m").expect("there");
+        map.open_events(4096);
+        let _ = map.delete(&2_u32.to_le_bytes());
+        let _ = map.delete(&3_u32.to_le_bytes());
+    };
+    for (runner, ours, _) in case.here(&SocketTable::empty(), cpu as u32, &frame, open) {
+        same(runner, &ours, &theirs);
+    }
+}
