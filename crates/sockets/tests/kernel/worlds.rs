@@ -187,7 +187,14 @@ fn accepted(population: &Population, dice: &mut Dice, count: usize) -> Vec<TcpSt
     population.namespace().run(connect).expect("the namespace")
 }
 
-/// Handshakes that stay open, with listeners that there are. The SYN comes by `lo`, and the request socket is bound as its listener is.
+/// The device that a packet from here to an address of ours seems to come by: though `lo` delivers it, Linux goes by the
+/// device that has the address.
+fn device_of(local: IpAddr) -> u32 {
+    let of = |all: [&str; 2], device| all.iter().any(|addr| parsed(addr) == local).then_some(device);
+    of(["10.1.0.1", "fd01::1"], 20).or(of(["10.2.0.1", "fd02::1"], 21)).unwrap_or(LO)
+}
+
+/// Handshakes that stay open, with listeners that there are. The request socket is bound as its listener is.
 fn requests(table: &SocketTable, dice: &mut Dice, count: usize) -> Vec<SocketInfo> {
     let reader = table.read();
     let mut wanted = Vec::new();
@@ -201,7 +208,7 @@ fn requests(table: &SocketTable, dice: &mut Dice, count: usize) -> Vec<SocketInf
             netns: NetnsId::FIRST,
             protocol: Protocol::Tcp,
             tuple,
-            ifindex: LO,
+            ifindex: device_of(addr),
             kind: LookupKind::Full,
         };
         let Some(listener) = reader.lookup(&query).map(|found| found.socket().info()) else {
