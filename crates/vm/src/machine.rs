@@ -3,8 +3,10 @@
 //! A [`Machine`] is made once a thread and used for any number of runs, one at a time; a run then allocates nothing. It is
 //! deterministic unless asked otherwise: the clock stands still and the random numbers are the same in every run.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use belay_object::btf::Btf;
 use belay_sockets::{NetnsId, SocketTable};
 
 use crate::context::{CONTEXT_SIZE, Form, MODEL_SIZE};
@@ -58,6 +60,9 @@ pub struct Machine {
     pub task: Task,
     /// The devices, routes and neighbours of the run.
     pub routes: Routes,
+    /// The types of the kernel that programs take this for, which `bpf_snprintf_btf` prints by; their ids are those that
+    /// programs were linked with. (A kernel's profile has them: `shared_btf`.)
+    pub types: Option<Arc<Btf>>,
     /// The namespace of the packet's device; the table's first if not given.
     pub netns: Option<NetnsId>,
     /// The cgroup that programs are attached to, by its id: whose storage `bpf_get_local_storage` gives.
@@ -110,6 +115,7 @@ impl Machine {
             task: Task::default(),
             routes: Routes::default(),
             overflows: Overflows::default(),
+            types: None,
             netns: None,
             cgroup: 1,
             recording: true,

@@ -171,6 +171,30 @@ impl<'r> World<'r> {
         values.chain([packet, self.machine.stack.extent(addr)]).max().unwrap_or(0)
     }
 
+    /// Fills bytes from an address that a program may have made up.
+    ///
+    /// # Errors
+    /// If they are not all the run's. A kernel does not even look where processes have their memory, nor where no address can
+    /// be.
+    pub(crate) fn read_anywhere(&self, addr: u64, bytes: &mut [u8]) -> Result<(), Errno> {
+        const KERNEL: std::ops::RangeInclusive<u64> = 0xffff_8000_0000_0000..=u64::MAX;
+        /// A page in the kernel's half that is the processes'.
+        const VSYSCALL: std::ops::Range<u64> = 0xffff_ffff_ff60_0000..0xffff_ffff_ff60_1000;
+        let (len, kernels) = (bytes.len(), KERNEL.contains(&addr) && !VSYSCALL.contains(&addr));
+        // Nothing can be read behind the last byte, too.
+        let there = match len {
+            0 => kernels || self.readable(addr) > 0 || self.readable(addr.wrapping_sub(1)) > 0,
+            len => self.readable(addr) >= len,
+        };
+        match there {
+            true => {
+                self.mem.read(addr, bytes);
+                Ok(())
+            }
+            false => Err(if kernels { Errno::EFAULT } else { Errno::ERANGE }),
+        }
+    }
+
     /// The packet, for helpers of hooks that have one.
     pub(crate) fn packet(&self) -> Result<&Packet, Errno> {
         self.input.packet().ok_or(Errno::EINVAL)

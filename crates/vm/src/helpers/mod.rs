@@ -35,6 +35,8 @@ mod storage;
 pub(crate) mod syncookie;
 mod timer;
 mod tunnel;
+mod type_text;
+mod types;
 
 use crate::jit::{self, Native};
 use crate::world::World;
@@ -196,6 +198,7 @@ static TABLE: &[Helper] = &[
     plain(142, header_options::load),
     plain(143, header_options::store),
     plain(144, header_options::reserve),
+    plain(149, types::text),
     plain(151, misc::zero),
     plain(152, redirect::neigh),
     plain(155, redirect::peer),

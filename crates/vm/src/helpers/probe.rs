@@ -5,29 +5,28 @@
 
 use belay_isa::Size;
 
-use crate::errno::Errno;
+use crate::errno::{Errno, r0};
 use crate::world::World;
 
 /// `bpf_probe_read_kernel(to, size, from)`
 pub(super) fn kernel(world: &mut World<'_>, [to, size, from, ..]: [u64; 5]) -> u64 {
-    let size = size as u32 as usize;
-    if world.readable(from) < size {
-        return nothing(world, to, size);
-    }
     // To the side first: the places may overlap.
-    let mut bytes = vec![0; size];
-    world.mem.read(from, &mut bytes);
+    let mut bytes = vec![0; size as u32 as usize];
+    let result = world.read_anywhere(from, &mut bytes);
+    if result.is_err() {
+        bytes.fill(0);
+    }
     world.mem.write(to, &bytes);
-    0
+    r0(result)
 }
 
 /// `bpf_probe_read_kernel_str(to, size, from)`: how many bytes, the zero at the end included
 pub(super) fn kernel_text(world: &mut World<'_>, [to, size, from, ..]: [u64; 5]) -> u64 {
     let size = size as u32 as usize;
-    let within = world.readable(from).min(size);
-    if size == 0 || within == 0 {
-        return nothing(world, to, size);
+    if size == 0 {
+        return 0;
     }
+    let within = world.readable(from).min(size);
     for index in 0..within as u64 {
         let byte = world.mem.load(from.wrapping_add(index), Size::B);
         world.mem.store(to.wrapping_add(index), Size::B, byte);
@@ -36,7 +35,9 @@ pub(super) fn kernel_text(world: &mut World<'_>, [to, size, from, ..]: [u64; 5])
         }
     }
     if within < size {
-        return nothing(world, to, size);
+        let beyond = world.read_anywhere(from.wrapping_add(within as u64), &mut [0]);
+        world.mem.clear(to, size);
+        return r0(beyond);
     }
     world.mem.store(to.wrapping_add(size as u64 - 1), Size::B, 0);
     size as u64

@@ -11,6 +11,7 @@ mod program;
 mod random;
 mod routes;
 mod text;
+mod types;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;

@@ -123,3 +123,28 @@ fn a_lock_leaves_the_value_as_it_was() {
     let outcome = compare(&netns, "sched_cls", maps, &format!("{body}end: r0 = 0\nexit"), &tcp());
     assert_eq!(outcome.out[2], 15);
 }
+
+#[test]
+fn addresses_that_nobody_has_are_answered_as_in_the_kernel() {
+    let Some(netns) = namespace("addresses_that_nobody_has_are_answered_as_in_the_kernel") else { return };
+    let read = |helper: &str, size: usize, from: &str, slot: &mut u32| {
+        let call = format!("{}r2 = {size}\n{from}call {helper}\n", point(1, 16));
+        on_stack(16, &[0x55; 16]) + &call + &kept(slot) + &keep_stack(16, 2, slot)
+    };
+    let user = 0x7fff_ffff_f000;
+    for address in [0, 8, user, 0x8000_0000_0000, 1 << 62, 0xffff_ffff_ff60_0000, 0xffff_8000_0000_0000] {
+        let (mut slot, mut body) = (0, String::new());
+        for size in [0, 1, 8, 13] {
+            for helper in ["bpf_probe_read_kernel", "bpf_probe_read_kernel_str"] {
+                body += &read(helper, size, &set(3, address), &mut slot);
+            }
+        }
+        compare(&netns, "sched_cls", "", &format!("{body}r0 = 0\nexit"), &tcp());
+    }
+    // The end of what there is.
+    let (mut slot, mut body) = (0, String::new());
+    for (at, size) in [(8, 0), (8, 8), (5, 5), (1, 1)] {
+        body += &read("bpf_probe_read_kernel", size, &point(3, at), &mut slot);
+    }
+    compare(&netns, "sched_cls", "", &format!("{body}r0 = 0\nexit"), &tcp());
+}
