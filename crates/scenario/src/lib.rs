@@ -26,6 +26,6 @@ pub use file::{Library, ScenarioError, read};
 pub use host::Host;
 pub use packet::{Difference, TextError, from_layers};
 pub use run::{End, Finding, Options, Outcome, RunnerKind, Sides, Source, Suite, kernel, run, sources};
-pub use runner::{Ran, Runners, array_entries, needed, on_packets};
+pub use runner::{Ran, Runners, array_entries, needed, on_packets, printed_types};
 pub use scenario::Scenario;
 pub use summary::Summary;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use belay_isa::{CallTarget, Insn, disassemble};
+use belay_object::btf::Btf;
 use belay_object::{Attach, Object, Program};
 use belay_spec::{Action, MapKind, Release};
 use belay_verifier::Verified;
@@ -52,6 +54,15 @@ pub fn needed<'o>(object: &'o Object, wanted: &[&'o Program]) -> Vec<&'o Program
         }
     }
     unique
+}
+
+/// The types that a program of the object prints by, if one does: those that the object was linked with, the running kernel's.
+pub fn printed_types(object: &Object) -> Option<Arc<Btf>> {
+    /// `bpf_snprintf_btf`
+    const PRINTS: Insn = Insn::Call(CallTarget::Helper(149));
+    let mut programs = object.programs.iter();
+    let prints = programs.any(|program| disassemble(&program.slots).any(|(_, insn)| insn == Ok(PRINTS)));
+    prints.then(|| Btf::running_kernel().ok()).flatten()
 }
 
 /// What program arrays start with: the array's name, the index, the program's name.

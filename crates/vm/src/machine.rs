@@ -187,12 +187,14 @@ pub(crate) struct Stack {
     keys: Block,
     /// Frames that an earlier run may have written to.
     dirty: usize,
+    /// Frames of native code that helpers look for: where each begins, and how many bytes it has.
+    native: Vec<(u64, u64)>,
 }
 
 impl Stack {
     fn new() -> Stack {
         let (memory, keys) = (Block::zeroed(STACK_SIZE), Block::zeroed(8 * MAX_FRAMES));
-        Stack { memory, keys, dirty: MAX_FRAMES }
+        Stack { memory, keys, dirty: MAX_FRAMES, native: Vec::with_capacity(MAX_FRAMES) }
     }
 
     /// The end of the first frame; frames go downwards.
@@ -212,9 +214,21 @@ impl Stack {
         self.dirty = self.dirty.max((depth + 1).min(MAX_FRAMES));
     }
 
+    /// A function of native code has a frame there, until it is left.
+    pub(crate) fn enter_native(&mut self, start: u64, size: u64) {
+        self.native.push((start, size));
+    }
+
+    /// The innermost frame of native code is gone.
+    pub(crate) fn leave_native(&mut self) {
+        self.native.pop();
+    }
+
     /// How many bytes lie from an address on.
     pub(crate) fn extent(&self, addr: u64) -> usize {
-        self.memory.extent(addr).max(self.keys.extent(addr))
+        let from = |&(start, size): &(u64, u64)| size.saturating_sub(addr.wrapping_sub(start)) as usize;
+        let native = self.native.iter().map(from).max().unwrap_or(0);
+        native.max(self.memory.extent(addr)).max(self.keys.extent(addr))
     }
 
     /// Stores an array index for a callback called from that depth; where it lies.

@@ -17,7 +17,7 @@ use crate::describe;
 use crate::file::{Library, ScenarioError};
 use crate::fill;
 use crate::host::Host;
-use crate::runner::{Ran, Runners, needed};
+use crate::runner::{Ran, Runners, needed, printed_types};
 use crate::scenario::{Entries, Scenario, Step};
 
 /// The clock at the first packet: as if the machine had just booted.
@@ -56,6 +56,7 @@ impl<'s> Simulation<'s> {
             }
         };
         let mut machine = Machine::new(sockets.clone());
+        machine.types = printed_types(&scenario.object);
         let mut host = Host::of(&sockets);
         if let Some(routes) = &scenario.routes {
             machine.routes = routes.clone();

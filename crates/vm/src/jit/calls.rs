@@ -143,7 +143,7 @@ impl Translator<'_, '_> {
         self.builder.ins().brif(condition, leave, &[], go_on, &[]);
         self.builder.switch_to_block(leave);
         let result = result(self);
-        self.builder.ins().return_(&[result]);
+        self.return_with(result);
         self.builder.switch_to_block(go_on);
     }
 

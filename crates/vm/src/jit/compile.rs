@@ -11,6 +11,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
 
+use super::frames;
 use super::listing::{Listing, listing};
 use super::memory::Published;
 use super::translate::translate;
@@ -36,6 +37,8 @@ pub(super) struct Unit<'c> {
     pub(super) functions: BTreeMap<u32, Function>,
     /// First slots of those whose address is taken: what a helper may call back.
     pub(super) callbacks: BTreeSet<u32>,
+    /// Whether helpers look for its frames.
+    pub(super) frames_looked_for: bool,
 }
 
 /// Compiles a program and makes it executable.
@@ -146,6 +149,7 @@ impl<'c> Unit<'c> {
                 .map_err(|error| error.to_string())?;
             functions.insert(start, Function { start, end, stack, id });
         }
-        Ok(Unit { code, maps, functions, callbacks })
+        let frames_looked_for = frames::are_looked_for(code);
+        Ok(Unit { code, maps, functions, callbacks, frames_looked_for })
     }
 }

@@ -19,6 +19,7 @@
 mod arithmetic;
 mod calls;
 mod compile;
+mod frames;
 mod listing;
 mod loops;
 mod maps;

@@ -33,7 +33,7 @@ pub(super) struct Translator<'t, 'c> {
     function: Function,
     registers: [Variable; 10],
     /// The end of the stack frame; none if the function has none.
-    frame: Option<Value>,
+    pub(super) frame: Option<Value>,
     /// What the function was called with.
     arguments: [Value; 5],
     /// The address of the run's world.
@@ -110,6 +110,7 @@ impl Translator<'_, '_> {
             let slot = self.builder.create_sized_stack_slot(slot);
             let start = self.builder.ins().stack_addr(types::I64, slot, 0);
             self.clear(start, size);
+            self.frame_entered(start, size);
             self.frame = Some(self.builder.ins().iadd_imm_s(start, i64::from(size)));
         }
         if self.ops().any(|(_, op)| matches!(op, Op::MayGoto { .. })) {
@@ -321,7 +322,7 @@ impl Translator<'_, '_> {
             Op::Own(index) => self.call_own(index),
             Op::Exit => {
                 let r0 = self.get(Reg::R0);
-                self.builder.ins().return_(&[r0]);
+                self.return_with(r0);
                 return false;
             }
             Op::Invalid(_) => {

@@ -148,3 +148,28 @@ fn addresses_that_nobody_has_are_answered_as_in_the_kernel() {
     }
     compare(&netns, "sched_cls", "", &format!("{body}r0 = 0\nexit"), &tcp());
 }
+
+#[test]
+fn frames_are_read_by_their_addresses_as_in_the_kernel() {
+    let Some(netns) = namespace("frames_are_read_by_their_addresses_as_in_the_kernel") else { return };
+    // A frame's address, as a number, in a function of its own and in a callback; and when the frame is gone.
+    let mut slot = 0;
+    let maps = ".map values kind=array key=4 value=8 entries=1";
+    let mut body = on_stack(16, b"a text, 15 long\0");
+    for _ in 0..2 {
+        body += &format!(
+            "{}r2 = 16\n{}call bpf_probe_read_kernel_str\n{}",
+            point(1, 64),
+            point(3, 16),
+            kept(&mut slot)
+        );
+        body += &keep_stack(64, 2, &mut slot);
+        body += &format!("{}call inner\n{}", point(1, 16), kept(&mut slot));
+    }
+    let inner = format!(
+        ".func inner\nr6 = r1\n{}r1 = r10\nr1 += -16\nr2 = 8\nr3 = r6\ncall bpf_probe_read_kernel\nr7 = r0\n\
+         r1 = r10\nr1 += -24\nr2 = 8\nr3 = r10\nr3 += -16\ncall bpf_probe_read_kernel\nr7 += r0\nr0 = *(u64 *)(r10 - 24)\nr0 += r7\nexit",
+        on_stack(32, &[7; 32])
+    );
+    compare(&netns, "sched_cls", maps, &format!("{body}r0 = 0\nexit\n{inner}"), &tcp());
+}

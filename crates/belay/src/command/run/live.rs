@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use belay_object::{Object, Program};
 use belay_scenario::capture::Captured;
-use belay_scenario::{Host, Ran, Runners, Summary};
+use belay_scenario::{Host, Ran, Runners, Summary, printed_types};
 use belay_sockets::SocketTable;
 use belay_vm::{Fired, Machine, Maps};
 
@@ -58,6 +58,7 @@ impl Runs<'_> {
     fn all(&self, dumps: &mut Dumps<'_>, events: &SyncSender<Event>) {
         let hosts = Host::of(self.sockets);
         let mut machine = Machine::new(self.sockets.clone());
+        machine.types = printed_types(self.object);
         let printed = events.clone();
         machine.on_print(move |line| {
             // Where nobody watches any more, the packet's own event ends the runs.
