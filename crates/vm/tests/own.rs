@@ -259,6 +259,8 @@ fn the_checked_interpreter_watches_own_helpers() {
     assert!(matches!(wrong.kind, FaultKind::NotAPointer { .. }), "{wrong}");
     let leak = report("r1 = 80\ncall 65540\nr0 = 0");
     assert_eq!((leak.leaks.len(), leak.leaks[0].by), (1, FIND.name));
+    let given = report("r1 = r10\ncall 65538").result.expect_err("a pointer as a number");
+    assert_eq!(given.kind.to_string(), "`level` wants a number in `r1`");
     let unknown = report("call 70000").result.expect_err("there is no such helper");
     assert!(matches!(unknown.kind, FaultKind::HelperNotAllowed(70_000)), "{unknown}");
 }

@@ -79,7 +79,7 @@ impl Guard {
     }
 
     fn wrong(&self, given: Given, expected: &'static str) -> Stop {
-        self.fault(FaultKind::Argument { helper: given.helper.id, register: given.reg, expected })
+        self.fault(FaultKind::Argument { helper: given.helper.name, register: given.reg, expected })
     }
 
     fn argument(

@@ -143,8 +143,8 @@ pub enum FaultKind {
     CallDepth,
     /// A helper's argument is not what its signature asks for.
     Argument {
-        /// The helper's number.
-        helper: u32,
+        /// The helper.
+        helper: &'static str,
         /// The register.
         register: Reg,
         /// What it must be.
@@ -233,7 +233,7 @@ impl fmt::Display for FaultKind {
             }
             FaultKind::Unbalanced { kfunc } => write!(f, "`{kfunc}` without the call that it ends"),
             FaultKind::Argument { helper, register, expected } => {
-                write!(f, "`{}` wants {expected} in `{register}`", HelperName(i64::from(*helper)))
+                write!(f, "`{helper}` wants {expected} in `{register}`")
             }
             FaultKind::HelperNotAllowed(id) => {
                 write!(f, "`{}` cannot be called here", HelperName(i64::from(*id)))
