@@ -162,6 +162,7 @@ impl Explorer<'_, '_> {
             return Err(Fault::TooComplex { processed: self.stats.insns_processed }.into());
         }
         let pc = path.pc;
+        self.walk.reached.mark(pc);
         if self.walk.layout.is_meeting_point(pc) && self.meets_a_cover(path)? {
             return Ok(false);
         }

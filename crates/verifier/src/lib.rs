@@ -41,6 +41,7 @@ mod precision;
 mod prune;
 mod record;
 mod reference;
+mod removed;
 mod replay;
 pub mod scalar;
 mod stack_depth;

@@ -16,6 +16,7 @@ use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
 use crate::layout::{KfuncShapes, Layout};
 use crate::map_fields::MapFields;
+use crate::removed::check_named_functions;
 use crate::replay::{Event, EventKind, Loss, Replayed, replay};
 use crate::stack_depth::check_stack_depth;
 use crate::state::State;
@@ -249,7 +250,8 @@ fn walk_functions(walk: &mut Walk<'_>, stats: &mut Stats) -> Result<(), (usize, 
         next = walk.globals_called.difference(&walked).next().copied();
     }
     check_exceptions(walk).map_err(|(pc, stop)| (0, at(pc, stop)))?;
-    check_stack_depth(walk).map_err(|stop| (0, at(Pc(0), stop)))
+    check_stack_depth(walk).map_err(|stop| (0, at(Pc(0), stop)))?;
+    check_named_functions(walk).map_err(|(pc, stop)| (0, at(pc, stop)))
 }
 
 /// The state and place in which the walk of a function begins.

@@ -21,6 +21,7 @@ use crate::map_fields::{Fields, MapFields};
 use crate::memory::{Action, At};
 use crate::older_fields::of_another_meaning;
 use crate::precision::Notes;
+use crate::removed::Reached;
 use crate::scalar::Scalar;
 use crate::stack_use::StackUse;
 use crate::state::State;
@@ -104,6 +105,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) run_later: BTreeSet<usize>,
     /// Functions that make tail calls.
     pub(crate) tail_callers: BTreeSet<usize>,
+    /// What the walk came to.
+    pub(crate) reached: Reached,
     /// Whether the program names an arena.
     pub(crate) has_arena: bool,
     next_id: Id,
@@ -137,6 +140,7 @@ impl<'p> Walk<'p> {
             called_back: BTreeSet::new(),
             run_later: BTreeSet::new(),
             tail_callers: BTreeSet::new(),
+            reached: Reached::none(subject.layout),
             has_arena: !arena::named(subject.program, subject.maps).is_empty(),
             next_id: 0,
             subject,

@@ -82,7 +82,7 @@ pub(crate) fn trouble(verified: &Verified, runs: Runs) -> Option<String> {
 /// (`bpf_csum_diff` of an unchecked map value, 6.18). Its run is a fault, and the checked interpreter says so.
 fn is_hole_of_linux(report: &Report) -> bool {
     let Err(fault) = &report.result else { return false };
-    matches!(fault.kind, FaultKind::Argument { helper, expected: "memory, or a size of 0", .. } if helper == 28)
+    matches!(fault.kind, FaultKind::Argument { helper, expected: "memory, or a size of 0", .. } if helper == "bpf_csum_diff")
 }
 
 /// What the verifier knows and the runners do not: kernel functions, the kernel's own structures behind a map's pointer,

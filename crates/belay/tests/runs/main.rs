@@ -10,7 +10,7 @@
 //! depends on lists that the kernel keeps by CPU), the order of a hash map's entries, where a redirect sends the packet
 //! (a test run sends it nowhere: the action alone is compared), many calls that each make a packet longer (the kernel may
 //! double its memory for each, until there is none; and it takes a transport header for set that a test run never set), and callbacks that the kernel never looks at (`bpf_loop` of 0
-//! rounds: it then fails to compile them).
+//! rounds: it removes them, and may then find no function where one is named; `removed.rs` of the verifier says when).
 
 mod calls;
 #[path = "../fuzzing/campaign.rs"]
