@@ -32,8 +32,7 @@ fn questions(context: &str, helper: &str, map: u32) -> String {
     let ask = |(slot, index): (usize, i32)| {
         format!("{context}r{map} = groups ll\nr{} = {index}\ncall {helper}\n{}", map + 1, keep(slot))
     };
-    let all: String =
-        [0, 1, 2, 3, 4, -1].into_iter().enumerate().map(|(slot, index)| (slot, index)).map(ask).collect();
+    let all: String = [0, 1, 2, 3, 4, -1].into_iter().enumerate().map(ask).collect();
     format!("r6 = r1\n{all}r0 = 1\nexit")
 }
 
