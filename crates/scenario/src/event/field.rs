@@ -94,6 +94,8 @@ static FIELDS: &[Field] = &[
     field("reply",                "sock_ops",               Form::Number,             Found::Event(|after| number(ops(after)?.reply()))),
     field("cb_flags",             "sock_ops",               Form::Number,             Found::Event(|after| number(ops(after)?.cb_flags))),
     field("sk_txhash",            "sock_ops",               Form::Number,             Found::Event(|after| number(ops(after)?.sk_txhash))),
+    field("option_room",          "sock_ops",               Form::Number,             Found::Event(|after| number(ops(after)?.option_room))),
+    field("written",              "sock_ops",               Form::Hex,                Found::Event(options)),
     field("text",                 "sk_msg",                 Form::Text,               Found::Event(|after| Some(Value::Bytes(message(after)?.bytes())))),
     field("hex",                  "sk_msg",                 Form::Hex,                Found::Event(|after| Some(Value::Bytes(message(after)?.bytes())))),
     field("apply_bytes",          "sk_msg",                 Form::Number,             Found::Event(|after| number(message(after)?.apply_bytes))),
@@ -231,6 +233,13 @@ fn ops<'r>(after: &After<'r>) -> Option<&'r SockOps> {
         Staged::SockOps(input) => Some(input),
         _ => None,
     }
+}
+
+/// The options that the program wrote behind the TCP header.
+fn options(after: &After<'_>) -> Option<Value> {
+    let header = ops(after)?.header();
+    let own = header.get(12).map_or(0, |offset| 4 * usize::from(offset >> 4));
+    Some(Value::Bytes(header.get(own..).unwrap_or_default().to_vec()))
 }
 
 fn message<'r>(after: &After<'r>) -> Option<&'r SkMsg> {

@@ -2,8 +2,10 @@
 
 use belay_sockets::{Protocol, SocketId};
 use belay_vm::{
-    DeviceAccess, NetfilterHook, SkLookup, SkMsg, Sock, SockAddr, SockOps, Sockopt, Sysctl, UserAddress,
+    DeviceAccess, NetfilterHook, SkLookup, SkMsg, Sock, SockAddr, SockOps, Sockopt, SynHeaders, Sysctl,
+    UserAddress,
 };
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 
 use super::expect::{self, Subject};
 use super::mistake::{Mistake, listed};
@@ -14,6 +16,9 @@ use super::value::{address, data, endpoint, result, unsigned};
 use crate::event::names::{FLOW_FLAGS, NETFILTER, OPS};
 use crate::event::{Event, Filtered};
 use crate::packet;
+
+/// Bytes of an Ethernet header.
+const ETHERNET: usize = 14;
 
 /// Reads what is a kind's own of its table.
 pub(crate) type Read = fn(&Subject<'_>, &mut Table<'_>) -> Result<Event, Mistake>;
@@ -185,7 +190,28 @@ pub(crate) fn sock_ops(subject: &Subject<'_>, table: &mut Table<'_>) -> Result<E
     if let Some(item) = table.take("skb_hwtstamp") {
         event.skb_hwtstamp = item.integer()?;
     }
+    if let Some(item) = table.take("option_room") {
+        event.option_room = item.integer()?;
+    }
+    event.syn = table.take("syn").map(|item| syn(subject, &item)).transpose()?;
     Ok(Event::SockOps(Box::new(event)))
+}
+
+/// The headers of the packet that asked for a connection; of the link if they were written.
+fn syn(subject: &Subject<'_>, item: &Item<'_>) -> Result<SynHeaders, Mistake> {
+    let frame = expect::layers(subject.context, item)?;
+    let has_link = item.string()?.trim_start().starts_with("eth");
+    let no_tcp =
+        || item.mistake("the packet that asks for a connection is `ip / tcp syn` or `ip6 / tcp syn`");
+    let packet = LaxSlicedPacket::from_ethernet(&frame).map_err(|_| no_tcp())?;
+    let network = match &packet.net {
+        Some(LaxNetSlice::Ipv4(ip)) => ip.header().slice().to_vec(),
+        Some(LaxNetSlice::Ipv6(ip)) => ip.header().slice().to_vec(),
+        _ => return Err(no_tcp()),
+    };
+    let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return Err(no_tcp()) };
+    let link = frame.get(..ETHERNET).filter(|_| has_link).unwrap_or_default().to_vec();
+    Ok(SynHeaders { link, network, transport: tcp.header_slice().to_vec() })
 }
 
 /// A message that a socket of a socket map sends.
