@@ -180,8 +180,8 @@ pub(crate) fn in_context(op: Op, layout: &Layout, release: Release) -> Option<Op
 
 /// Refuses to read objects of the kernel by address: they are laid out otherwise here.
 fn check_probes(code: &Code) -> Result<(), (Pc, String)> {
-    /// `bpf_probe_read_kernel`, `bpf_probe_read_kernel_str`
-    const PROBES: [u32; 2] = [113, 115];
+    /// `bpf_probe_read_kernel`, `bpf_probe_read_kernel_str`, `bpf_snprintf_btf`
+    const PROBES: [u32; 3] = [113, 115, 149];
     let probe = |op: &Op| match op {
         Op::Helper(helper) if PROBES.contains(&helper.id) => belay_spec::Helper::by_id(helper.id),
         _ => None,
