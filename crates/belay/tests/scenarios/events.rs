@@ -292,12 +292,14 @@ unverified = true
 maps.sockets = [{ key = 0, value = 7 }]
 sockets.tcp = [{ state = "established", local = "10.0.0.1:1", remote = "10.0.0.2:2", cookie = 7 }]
 [[sk_lookup]]
-from = "10.0.0.1:1"
-to = "10.0.0.2:2"
+from = "10.0.0.9:1"
+to = "10.0.0.1:1"
 "#;
     let told = outcomes(text, Options::default());
     let [finding] = findings(&told[0]) else { panic!("{told:?}") };
     assert_eq!((finding.what.as_str(), finding.event.as_deref()), ("references", Some("sk_lookup 1")));
+    let connected = text.replace("from = \"10.0.0.9:1", "from = \"10.0.0.2:2");
+    assert!(mistake(&connected).contains("`tcp established 10.0.0.1:1 < 10.0.0.2:2` is connected"));
     let expected = text.to_owned() + "expect.leaks = 1\n";
     assert!(matches!(outcomes(&expected, Options::default())[0].end, End::Pass));
 }

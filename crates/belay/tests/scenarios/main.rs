@@ -1,5 +1,6 @@
 //! `belay test`: what is shipped passes, what is documented holds, failures are told, and nothing makes it panic.
 
+mod attached;
 mod events;
 mod golden;
 mod robustness;

@@ -1,6 +1,8 @@
 //! What each kind of event is written as: one reader a kind, for the keys that only it has.
 
-use belay_sockets::{Protocol, SocketId};
+use std::net::SocketAddr;
+
+use belay_sockets::{Endpoint, LookupKind, Protocol, Query, SocketId, Tuple};
 use belay_vm::{
     DeviceAccess, NetfilterHook, SkLookup, SkMsg, Sock, SockAddr, SockOps, Sockopt, SynHeaders, Sysctl,
     UserAddress,
@@ -13,6 +15,7 @@ use super::packets;
 use super::socket::{called_option, sock};
 use super::table::{Item, Table};
 use super::value::{address, data, endpoint, result, unsigned};
+use crate::describe;
 use crate::event::names::{FLOW_FLAGS, NETFILTER, OPS};
 use crate::event::{Event, Filtered};
 use crate::packet;
@@ -45,7 +48,22 @@ pub(crate) fn sk_lookup(subject: &Subject<'_>, table: &mut Table<'_>) -> Result<
     if let Some(item) = table.take("device") {
         lookup.ingress_ifindex = packets::device(subject, &item)?;
     }
+    if let Some(connected) = connected(subject, &lookup) {
+        let told = describe::socket(subject.sockets, connected);
+        return Err(from.mistake(format!("`{told}` is connected with it: Linux asks no program")));
+    }
     Ok(Event::SkLookup(lookup))
+}
+
+/// The socket that has exactly this flow.
+fn connected(subject: &Subject<'_>, lookup: &SkLookup) -> Option<SocketId> {
+    let end = |address: SocketAddr| Endpoint::new(address.ip(), address.port());
+    let (remote, tuple) = (end(lookup.remote), Tuple::new(end(lookup.remote), end(lookup.local))?);
+    let reader = subject.sockets.read();
+    let (netns, ifindex) = (reader.default_netns()?, lookup.ingress_ifindex);
+    let query = Query { netns, protocol: lookup.protocol, tuple, ifindex, kind: LookupKind::Common };
+    let found = reader.lookup(&query)?;
+    (found.socket().info().remote == Some(remote)).then(|| found.socket().id())
 }
 
 /// A packet for a group of sockets, or a connection that moves.
