@@ -37,8 +37,8 @@ impl Translator<'_, '_> {
 }
 
 impl Unit<'_> {
-    /// Whether whatever the program releases is a view of a socket of the table: the kernel's own structures, and what own helpers
-    /// return, may lie elsewhere.
+    /// Whether whatever the program releases is a view of a socket of the table: the kernel's own structures, and what kernel
+    /// functions and own helpers return, may lie elsewhere.
     fn releases_views(&self) -> bool {
         let gives_others = |helper: &Helper| {
             let signature = belay_spec::Helper::by_id(helper.id);
@@ -48,7 +48,7 @@ impl Unit<'_> {
         };
         !self.code.ops.iter().any(|op| match op {
             Op::Helper(helper) => gives_others(helper),
-            Op::Own(_) => true,
+            Op::Kfunc(_) | Op::Own(_) => true,
             _ => false,
         })
     }
