@@ -356,10 +356,10 @@ impl Packet {
     }
 
     /// Opens a gap of zeros at `off` from `data`: the bytes before it move towards the front, and the places of the link and
-    /// network header with them. Every address in the packet may change.
+    /// network header with them. Of a packet that ends before `off`, what was cut off it earlier comes back, as in Linux, which
+    /// moves the bytes without asking where the packet ends. Every address in the packet may change.
     pub(crate) fn insert(&mut self, off: usize, len: usize) {
-        let off = off.min(self.len());
-        self.make_room(len, 0);
+        self.make_room(len, off.saturating_sub(self.len()));
         let data = self.data - len;
         self.slide(self.data, data, off);
         let _ = self.buffer.clear(data + off, len);
