@@ -1,4 +1,5 @@
-//! `bpf_snprintf_btf`: values of the kernel's own types, printed here and there.
+//! `bpf_snprintf_btf`: values of the kernel's own types, printed here and there. `BELAY_TYPES=1` asks for every type, not only
+//! each 41st.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -154,7 +155,8 @@ fn types(btf: &Btf) -> Vec<TypeId> {
     let small = |id: &TypeId| btf.size_of(*id).is_some_and(|size| size as usize <= VALUE);
     let shown = |id: &TypeId| !matches!(btf.get(*id).kind, Kind::Var { .. } | Kind::Section { .. });
     let mut all: Vec<TypeId> = named.collect();
-    all.extend(btf.ids().step_by(41));
+    let each = std::env::var("BELAY_TYPES").ok().and_then(|each| each.parse().ok()).unwrap_or(41);
+    all.extend(btf.ids().step_by(each));
     all.into_iter().filter(|id| small(id) && shown(id)).collect()
 }
 
