@@ -183,11 +183,14 @@ fn check_probes(code: &Code) -> Result<(), (Pc, String)> {
     /// `bpf_probe_read_kernel`, `bpf_probe_read_kernel_str`, `bpf_snprintf_btf`
     const PROBES: [u32; 3] = [113, 115, 149];
     let probe = |op: &Op| match op {
-        Op::Helper(helper) if PROBES.contains(&helper.id) => belay_spec::Helper::by_id(helper.id),
+        Op::Helper(helper) if PROBES.contains(&helper.id) => {
+            belay_spec::Helper::by_id(helper.id).map(|helper| helper.name)
+        }
+        Op::Kfunc(kfunc) if kfunc.reads_anywhere() => Some(kfunc.name),
         _ => None,
     };
     let found = (0..).map(Pc).zip(&code.ops).find_map(|(pc, op)| Some((pc, probe(op)?)));
-    found.map_or(Ok(()), |(pc, helper)| Err((pc, format!("`{}` beside objects of the kernel", helper.name))))
+    found.map_or(Ok(()), |(pc, name)| Err((pc, format!("`{name}` beside objects of the kernel"))))
 }
 
 /// The op for a load from an object of the kernel's types: from where Belay keeps the field that the program means.

@@ -78,6 +78,8 @@ impl Guard {
             Param::NewDynptr => {
                 self.stack_bytes(world, given, dynptr::SIZE, "a place for a dynptr on the stack")
             }
+            // What is there is asked for when it is read.
+            Param::Text => Ok(()),
             Param::Bytes => self.bytes(world, given),
             Param::Spare if number && given.value == 0 => Ok(()),
             Param::Spare => self.spare(world, given),

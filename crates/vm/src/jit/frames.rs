@@ -14,10 +14,14 @@ use crate::world::World;
 /// `trace_printk`, `probe_read_kernel`, `probe_read_kernel_str`, `snprintf_btf`, `snprintf`, `trace_vprintk`.
 const READ_ANYWHERE: [u32; 6] = [6, 113, 115, 149, 165, 177];
 
-/// Whether a program calls a helper that reads at addresses which are numbers to it.
+/// Whether a program calls a helper, or a kernel function, that reads at addresses which are numbers to it.
 pub(super) fn are_looked_for(code: &Code) -> bool {
     let reads = |helper: &Helper| READ_ANYWHERE.contains(&helper.id);
-    code.ops.iter().any(|op| matches!(op, Op::Helper(helper) if reads(helper)))
+    code.ops.iter().any(|op| match op {
+        Op::Helper(helper) => reads(helper),
+        Op::Kfunc(kfunc) => kfunc.reads_anywhere(),
+        _ => false,
+    })
 }
 
 extern "C" fn enter(start: u64, size: u64, _: u64, _: u64, _: u64, world: &mut World<'_>) -> u64 {

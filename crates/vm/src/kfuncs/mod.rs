@@ -13,6 +13,7 @@ mod interrupts;
 mod iterator;
 #[cfg(test)]
 mod signatures;
+mod text;
 
 use crate::errno::Errno;
 use crate::helpers::HelperFn;
@@ -24,6 +25,8 @@ use crate::world::World;
 pub(crate) enum Param {
     /// A number.
     Number,
+    /// An address, at which there may be a text.
+    Text,
     /// The context, or the kernel's own structure behind it.
     Context,
     /// A dynptr.
@@ -109,6 +112,11 @@ impl Kfunc {
         (self.body)(world, args)
     }
 
+    /// Whether it reads at addresses that are numbers to the verifier.
+    pub(crate) fn reads_anywhere(&self) -> bool {
+        self.params.contains(&Text)
+    }
+
     /// Whether it may look at fields of the context.
     pub(crate) fn sees_context(&self) -> bool {
         // (A dynptr of a packet leads to what its context says, too.)
@@ -119,7 +127,7 @@ impl Kfunc {
 use Gives::{Element, Nothing, Slice};
 use Param::{
     Bytes, Context, Dynptr, EndedIterator, Interrupts, Iterator, NewDynptr, NewInterrupts, NewIterator,
-    Number, SliceSize, Spare,
+    Number, SliceSize, Spare, Text,
 };
 
 const READ: Gives = Slice { writable: false };
@@ -151,6 +159,18 @@ static TABLE: &[Kfunc] = &[
     k("bpf_rcu_read_lock", &[], Nothing, nothing).enters(Section::Rcu),
     k("bpf_rcu_read_unlock", &[], Nothing, nothing).leaves(Section::Rcu),
     k("bpf_sock_addr_set_sun_path", &[Context, Bytes, Number], INT, context::set_sun_path),
+    k("bpf_strcasecmp", &[Text, Text], INT, text::compare_caseless),
+    k("bpf_strchr", &[Text, Number], INT, text::first),
+    k("bpf_strchrnul", &[Text, Number], INT, text::first_or_end),
+    k("bpf_strcmp", &[Text, Text], INT, text::compare),
+    k("bpf_strcspn", &[Text, Text], INT, text::span_without),
+    k("bpf_strlen", &[Text], INT, text::length),
+    k("bpf_strnchr", &[Text, Number, Number], INT, text::first_within),
+    k("bpf_strnlen", &[Text, Number], INT, text::length_within),
+    k("bpf_strnstr", &[Text, Text, Number], INT, text::part_within),
+    k("bpf_strrchr", &[Text, Number], INT, text::last),
+    k("bpf_strspn", &[Text, Text], INT, text::span_of),
+    k("bpf_strstr", &[Text, Text], INT, text::part),
 ];
 
 const fn k<F: HelperFn>(name: &'static str, params: &'static [Param], gives: Gives, _: F) -> Kfunc {

@@ -22,6 +22,7 @@ fn expected(btf: &Btf, flags: KfuncFlags, params: &[KfuncParam<'_>], at: usize) 
         _ if at == 0 && flags.has(KfuncFlags::ITER_NEW) => vec![Param::NewIterator(size)],
         _ if at == 0 && flags.has(KfuncFlags::ITER_NEXT) => vec![Param::Iterator],
         _ if at == 0 && flags.has(KfuncFlags::ITER_DESTROY) => vec![Param::EndedIterator],
+        (_, Some(ParamTag::Ignored)) => vec![Param::Text],
         (_, Some(ParamTag::IrqFlag)) => vec![Param::NewInterrupts, Param::Interrupts],
         (_, None) if params.get(at + 1).is_some_and(|next| next.tag == Some(ParamTag::Size)) => {
             vec![Param::Bytes]
