@@ -85,6 +85,29 @@ fn unix_sockets_connect_where_the_program_says() {
             keep(slot)
         );
     }
+    // The socket of the call, as what it is and as what it is not.
+    let btf = KernelProfile::builtin(Release::LATEST).btf();
+    let unix = btf.find("unix_sock", |kind| matches!(kind, Kind::Struct { .. })).expect("a structure");
+    let mut slot = 3;
+    for (cast, fields) in [
+        (
+            "bpf_skc_to_unix_sock",
+            &["sk.__sk_common.skc_family", "sk.sk_type", "sk.sk_protocol", "sk.sk_mark"][..],
+        ),
+        ("bpf_skc_to_tcp_sock", &[]),
+        ("bpf_skc_to_udp6_sock", &[]),
+    ] {
+        body += &format!("r1 = *(u64 *)(r6 + 64)\ncall {cast}\nr8 = r0\nr0 = 0\nif r8 == 0 goto not{slot}\n");
+        let first = slot;
+        for field in fields {
+            let lies = btf.member_at(unix, field).expect("a field");
+            slot += 1;
+            body +=
+                &format!("r0 = *(u{} *)(r8 + {})\n{}", 8 * (lies.end - lies.start), lies.start, keep(slot));
+        }
+        body += &format!("r0 = 1\nnot{first}:\n{}", keep(first));
+        slot += 1;
+    }
     let name = "cgroup_sock_addr/connect_unix";
     let object = object(name, "", &format!("{body}r0 = 1\nexit"));
     let act = || -> io::Result<()> { UnixStream::connect(&asked).map(drop) };
@@ -95,6 +118,7 @@ fn unix_sockets_connect_where_the_program_says() {
     drop(listener);
     std::fs::remove_dir_all(&place).expect("removed");
     same(&ran.out, &kernel, &[]);
+    assert_eq!(kernel[3..8], [1, 1, 1, 0, 0], "it is a Unix socket, a stream");
     connected.expect("somebody listens at the real path");
     assert_eq!(after.address, UserAddress::Unix(real));
 }
