@@ -274,7 +274,8 @@ impl Explorer<'_, '_> {
     }
 
     fn rely_on(&mut self, point: Point, wanted: Wanted) -> bool {
-        rely_on(&mut self.kept, &self.history, self.walk.release, self.walk.layout, point, wanted)
+        let layout = self.walk.layout;
+        rely_on(&mut self.kept, &self.history, &mut self.walk.faults, layout, point, wanted)
     }
 
     /// Compares with the states kept here; if none covers this one, it is perhaps kept, too.

@@ -28,6 +28,7 @@ mod explore;
 mod fastcall;
 mod fault;
 mod kept;
+mod kernel_faults;
 mod kernel_types;
 mod kernel_variable;
 mod layout;
@@ -55,6 +56,7 @@ mod walk;
 
 pub use explore::{INSTRUCTION_LIMIT, Stats};
 pub use fault::{Bound, Code, Direction, Fault, Forbidden, Leave};
+pub use kernel_faults::Footing;
 pub use replay::{Event, EventKind, Loss, Place};
 pub use value::{Ghost, RefId};
 pub use verdict::{Judgement, Kernel, Options, Rejection, Verdict, verify};

@@ -14,6 +14,7 @@ use crate::early_exit::check_early_ends;
 use crate::exceptions::check_exceptions;
 use crate::explore::{Failure, Stats, explore};
 use crate::fault::{Check, Code, Fault, Stop};
+use crate::kernel_faults::{Faults, Footing};
 use crate::layout::{KfuncShapes, Layout};
 use crate::map_fields::MapFields;
 use crate::removed::check_named_functions;
@@ -197,18 +198,22 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
     let mut walk = Walk::new(subject);
     let mut stats = Stats::default();
     let verdict = match walk_functions(&mut walk, &mut stats) {
-        Ok(()) => Verdict::Accept(Box::new(Verified {
-            program: program.clone(),
-            maps: maps.to_vec(),
-            kernel: options.kernel.clone(),
-            processors: options.processors(),
-            helpers: options.helpers.clone(),
-            touches: walk.touches,
-            object_loads: walk.object_loads,
-            foreign_pointers: walk.foreign_pointers,
-            reads_map: walk.reads_map,
-            frames: layout.functions.iter().map(|f| Pc(f.start)).zip(walk.stack_depths).collect(),
-        })),
+        Ok(()) => {
+            let (walk, footing) = prove(walk, subject);
+            Verdict::Accept(Box::new(Verified {
+                program: program.clone(),
+                maps: maps.to_vec(),
+                kernel: options.kernel.clone(),
+                processors: options.processors(),
+                helpers: options.helpers.clone(),
+                touches: walk.touches,
+                object_loads: walk.object_loads,
+                foreign_pointers: walk.foreign_pointers,
+                reads_map: walk.reads_map,
+                footing,
+                frames: layout.functions.iter().map(|f| Pc(f.start)).zip(walk.stack_depths).collect(),
+            }))
+        }
         Err((function, failure)) => match failure.stop {
             Stop::Unsupported(what) => Verdict::Unsupported { what, pc: Some(failure.pc) },
             Stop::Fault(fault) => {
@@ -231,6 +236,19 @@ fn judge(object: &Object, program: &Program, options: &Options) -> (Verdict, Sta
         },
     };
     (verdict, stats)
+}
+
+/// What an accepting walk rests on; if that is a fault of the kernel's, the walk without it, where that accepts, too.
+fn prove<'p>(accepting: Walk<'p>, subject: Subject<'p>) -> (Walk<'p>, Footing) {
+    if !accepting.faults.met() {
+        return (accepting, Footing::Sound);
+    }
+    let mut sound = Walk::new(subject);
+    sound.faults = Faults::none();
+    match walk_functions(&mut sound, &mut Stats::default()) {
+        Ok(()) => (sound, Footing::Proved),
+        Err((_, failure)) => (accepting, Footing::Unproved(failure.pc)),
+    }
 }
 
 /// Walks the program, then each global function that a path calls, on its own; at last the stack of all of them. A

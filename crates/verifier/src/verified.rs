@@ -7,6 +7,7 @@ use belay_object::btf::TypeId;
 use belay_object::{MapDef, Program};
 use belay_spec::{OwnSignatures, Release, SockKind};
 
+use crate::kernel_faults::Footing;
 use crate::object::Flags;
 use crate::verdict::Kernel;
 
@@ -56,6 +57,7 @@ pub struct Verified {
     pub(crate) object_loads: BTreeMap<Pc, Option<ObjectLoad>>,
     pub(crate) foreign_pointers: Option<Pc>,
     pub(crate) reads_map: Option<Pc>,
+    pub(crate) footing: Footing,
     pub(crate) frames: Vec<(Pc, u32)>,
 }
 
@@ -90,6 +92,11 @@ impl Verified {
     /// anywhere: one that a map kept, or an argument on which nothing relies.
     pub fn foreign_pointers(&self) -> Option<Pc> {
         self.foreign_pointers
+    }
+
+    /// What the acceptance rests on.
+    pub fn footing(&self) -> Footing {
+        self.footing
     }
 
     /// The processors that it may run on are numbered below this.

@@ -16,6 +16,7 @@ use crate::branch::Ways;
 use crate::early_exit::may_end_function;
 use crate::fastcall::Spills;
 use crate::fault::{Check, Fault, Leave, Stop};
+use crate::kernel_faults::Faults;
 use crate::layout::Layout;
 use crate::map_fields::{Fields, MapFields};
 use crate::memory::{Action, At};
@@ -85,6 +86,8 @@ pub(crate) struct Walk<'p> {
     pub(crate) object_loads: BTreeMap<Pc, Option<ObjectLoad>>,
     /// Where a pointer comes from that may point anywhere.
     pub(crate) foreign_pointers: Option<Pc>,
+    /// The kernel's own faults, as far as they are followed.
+    pub(crate) faults: Faults,
     /// The first instruction that was seen to follow a pointer to a map itself.
     pub(crate) reads_map: Option<Pc>,
     /// Deepest stack byte of each function.
@@ -126,6 +129,7 @@ impl<'p> Walk<'p> {
             touches: vec![Touch::None; subject.layout.len()],
             object_loads: BTreeMap::new(),
             foreign_pointers: None,
+            faults: Faults::of(subject.release),
             reads_map: None,
             stack_depths: vec![0; subject.layout.functions.len()],
             spills: if subject.release.has(Rule::SpillsRemoved) {

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot};
+use belay_isa::{CallTarget, DecodeErrorKind, Imm64, Insn, Pc, Slot, Src};
 use belay_object::Program;
 use belay_spec::{Access, Release};
-use belay_verifier::{Kernel, Touch, Verified};
+use belay_verifier::{Footing, Kernel, Touch, Verified};
 
 use crate::context::{Bound, Form, Layout, Sight};
 use crate::helpers;
@@ -93,6 +93,13 @@ pub(crate) fn verified(proof: &Verified, maps: &Maps, helpers: &OwnHelpers) -> R
     if let Some(pc) = proof.reads_map() {
         return Err(unsupported(program, pc, "fields of the kernel's `struct bpf_map`".to_owned()));
     }
+    if let Footing::Unproved(pc) = proof.footing() {
+        return Err(unsupported(
+            program,
+            pc,
+            "what the kernel accepts by a fault of its verifier".to_owned(),
+        ));
+    }
     if maps.cpus() > proof.processors() as usize {
         let (program, proved, given) = (program.name.clone(), proof.processors(), maps.cpus());
         return Err(PrepareError::Processors { program, proved, given });
@@ -168,11 +175,19 @@ pub(crate) fn in_context(op: Op, layout: &Layout, release: Release) -> Option<Op
         }
         Op::Store { size, base, off, src } => {
             let access = match src {
-                belay_isa::Src::Reg(_) => Access::WriteReg,
-                belay_isa::Src::Imm(_) => Access::WriteImm,
+                Src::Reg(_) => Access::WriteReg,
+                Src::Imm(_) => Access::WriteImm,
             };
             let native = layout.store(release, off, size, access)?;
-            Op::Store { size: native.size, base, off: native.off, src }
+            let (size, off) = (native.size, native.off);
+            match (native.below, src) {
+                (Some(limit), Src::Reg(src)) => Op::StoreBelow { size, base, off, src, limit },
+                // Never.
+                (Some(limit), Src::Imm(imm)) if i64::from(imm) >= limit.into() => {
+                    Op::StoreBelow { size, base, off, src: base, limit: 0 }
+                }
+                _ => Op::Store { size, base, off, src },
+            }
         }
         _ => return None,
     })

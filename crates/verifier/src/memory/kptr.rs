@@ -57,7 +57,7 @@ impl Walk<'_> {
                 let value = *state.reg(reg);
                 if !value.is_null() {
                     self.kptr_takes(reg, &value, kptr)?;
-                } else if !self.release.has(Rule::NullStoredUnnoted) {
+                } else if !self.faults.follow(Rule::NullStoredUnnoted, true) {
                     self.relies_on(state, reg);
                 }
                 Ok(Value::unknown())

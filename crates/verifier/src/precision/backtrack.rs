@@ -1,9 +1,10 @@
 //! One instruction, backwards: which numbers were relied on before it, if these were after it.
 
 use belay_isa::{AtomicOp, CallTarget, Insn, Pc, Reg, Src};
-use belay_spec::{Release, Rule};
+use belay_spec::Rule;
 
 use crate::early_exit::may_end_function;
+use crate::kernel_faults::Faults;
 use crate::layout::Layout;
 use crate::state::MAX_FRAMES;
 
@@ -19,7 +20,7 @@ const ARGUMENTS: u16 = 0b11_1110;
 /// From what is wanted after the instruction at `pc` to what is wanted before it. `after` is the instruction that ran
 /// next.
 pub(super) fn back_over(
-    release: Release,
+    faults: &mut Faults,
     layout: &Layout,
     pc: Pc,
     after: Option<Pc>,
@@ -55,7 +56,7 @@ pub(super) fn back_over(
         }
         Insn::Load { dst, .. } | Insn::LoadAcquire { dst, .. } => wanted.filled(dst, spill),
         Insn::Atomic { op, base, src, .. } => match fetched(op, src) {
-            Some(dst) if !release.has(Rule::FetchesAreStores) => wanted.filled(dst, spill),
+            Some(dst) if !faults.follow(Rule::FetchesAreStores, wanted.reg(dst)) => wanted.filled(dst, spill),
             _ => wanted.spilled(base, Src::Reg(src), spill)?,
         },
         Insn::Store { base, src, .. } => wanted.spilled(base, src, spill)?,

@@ -1,7 +1,7 @@
 //! From where a number was relied on, back to every state that must be marked for it.
 
+use crate::kernel_faults::Faults;
 use belay_isa::Pc;
-use belay_spec::Release;
 
 use crate::kept::{Kept, StateId};
 use crate::layout::Layout;
@@ -28,7 +28,7 @@ pub(crate) struct Point {
 pub(crate) fn rely_on(
     states: &mut [Kept],
     history: &History,
-    release: Release,
+    faults: &mut Faults,
     layout: &Layout,
     point: Point,
     mut wanted: Wanted,
@@ -48,7 +48,7 @@ pub(crate) fn rely_on(
         loop {
             let entry = history.of(segment, pc);
             if !std::mem::take(&mut ahead)
-                && back_over(release, layout, pc, after, entry, &mut wanted).is_err()
+                && back_over(faults, layout, pc, after, entry, &mut wanted).is_err()
             {
                 mark_everything(states, point.parent);
                 return changed;
