@@ -234,6 +234,12 @@ pub(crate) fn execute<'r, M: Monitor>(
             Op::Store { size, base, off, src } => {
                 world.mem.store(state.address(base, off), size, state.operand(src));
             }
+            Op::StoreBelow { size, base, off, src, limit } => {
+                let value = state.get(src);
+                if value < limit.into() {
+                    world.mem.store(state.address(base, off), size, value);
+                }
+            }
             Op::Atomic { op, size, base, off, src } => {
                 atomic(state, world, op, size, state.address(base, off), src);
             }

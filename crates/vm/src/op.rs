@@ -103,6 +103,14 @@ pub(crate) enum Op {
         off: i32,
         src: Src,
     },
+    /// Stores a register if it is below a limit, and does nothing if not.
+    StoreBelow {
+        size: Size,
+        base: Reg,
+        off: i32,
+        src: Reg,
+        limit: u32,
+    },
     Atomic {
         op: AtomicOp,
         size: Size,

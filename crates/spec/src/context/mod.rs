@@ -36,6 +36,8 @@ pub struct Field {
     /// How many bytes the kernel has for an element, if fewer. A load of that many or more gives all of them, wherever in
     /// the element it begins; of what is stored the rest is lost.
     pub stored: u32,
+    /// A store does nothing unless the value is below this; none for most. (Of a constant, as a signed number of 32 bits.)
+    pub below: Option<u32>,
     /// What a load of a whole element gives.
     pub kind: FieldKind,
     /// The first release that has the field.
@@ -276,6 +278,7 @@ mod notation {
             element,
             count,
             stored: element,
+            below: None,
             kind: FieldKind::Scalar,
             since: Release::OLDEST,
             cells,
@@ -290,13 +293,28 @@ mod notation {
         kind: FieldKind,
         cells: &'static [Cell],
     ) -> Field {
-        Field { name, offset, element, count: 1, stored: element, kind, since: Release::OLDEST, cells }
+        Field {
+            name,
+            offset,
+            element,
+            count: 1,
+            stored: element,
+            below: None,
+            kind,
+            since: Release::OLDEST,
+            cells,
+        }
     }
 
     impl Field {
         /// The kernel has only that many bytes for it.
         pub(super) const fn stored(self, stored: u32) -> Field {
             Field { stored, ..self }
+        }
+
+        /// Only values below that are stored.
+        pub(super) const fn below(self, limit: u32) -> Field {
+            Field { below: Some(limit), ..self }
         }
 
         /// The field came with that release.

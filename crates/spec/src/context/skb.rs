@@ -29,7 +29,7 @@ pub(crate) static SK_BUFF: Context = Context {
         num("len",               0, 4,         &[R,     R,     R,     R,     R,     NO]),
         num("pkt_type",          4, 4,         &[R,     R,     R,     R,     R,     NO]).stored(1),
         num("mark",              8, 4,         &[R,     R_W,   R_W,   R_W,   NO,    NO]),
-        num("queue_mapping",    12, 4,         &[R,     R_W,   R,     R,     R,     NO]).stored(2),
+        num("queue_mapping",    12, 4,         &[R,     R_W,   R,     R,     R,     NO]).stored(2).below(0xffff),
         num("protocol",         16, 4,         &[R,     R,     R,     R,     R,     NO]).stored(2),
         num("vlan_present",     20, 4,         &[R,     R,     R,     R,     R,     NO]),
         num("vlan_tci",         24, 4,         &[R,     R,     R,     R,     R,     NO]).stored(2),

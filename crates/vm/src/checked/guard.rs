@@ -380,13 +380,14 @@ impl Guard {
         if region.what == What::Context {
             let at = self.context_off(state, &region, base, off, size)?;
             let here = Op::Store { size, base, off: at, src };
-            let Some(Op::Store { size, base, src, .. }) =
-                prepare::in_context(here, world.layout, state.code.release)
-            else {
-                return Err(self.fault(FaultKind::ContextAccess { off: at.into(), size: size.bytes() }));
-            };
             // Fields that can be stored to stand at the offset that the program knows.
-            return Ok(Op::Store { size, base, off, src });
+            return match prepare::in_context(here, world.layout, state.code.release) {
+                Some(Op::Store { size, base, src, .. }) => Ok(Op::Store { size, base, off, src }),
+                Some(Op::StoreBelow { size, base, src, limit, .. }) => {
+                    Ok(Op::StoreBelow { size, base, off, src, limit })
+                }
+                _ => Err(self.fault(FaultKind::ContextAccess { off: at.into(), size: size.bytes() })),
+            };
         }
         let addr = state.address(base, off);
         self.access(world, &region, addr, size.bytes().into(), Use::Write)?;
@@ -567,7 +568,11 @@ impl Monitor for Guard {
                 }
             }
             // (The guard itself puts such loads in the place of others.)
-            Op::Jump { .. } | Op::MayGoto { .. } | Op::LoadObject { .. } | Op::Invalid(_) => {}
+            Op::Jump { .. }
+            | Op::MayGoto { .. }
+            | Op::LoadObject { .. }
+            | Op::StoreBelow { .. }
+            | Op::Invalid(_) => {}
         }
         Ok(op)
     }

@@ -87,6 +87,8 @@ pub(crate) struct Native {
     pub(crate) off: i32,
     pub(crate) size: Size,
     pub(crate) kind: FieldKind,
+    /// What is stored must be below this.
+    pub(crate) below: Option<u32>,
 }
 
 impl Layout {
@@ -104,7 +106,7 @@ impl Layout {
     pub(crate) fn load(&self, release: Release, off: i32, size: Size) -> Option<Native> {
         let hook = self.hook?;
         let kind = hook.context_access(release, off, size.bytes(), Access::Read)?;
-        let plain = Native { off, size, kind };
+        let plain = Native { off, size, kind, below: None };
         if self.form == Form::Netfilter {
             return Some(Native { off: netfilter::pointer(off)?, ..plain });
         }
@@ -126,8 +128,9 @@ impl Layout {
     pub(crate) fn store(&self, release: Release, off: i32, size: Size, access: Access) -> Option<Native> {
         let kind = self.hook?.context_access(release, off, size.bytes(), access)?;
         // These fields have 16 bits in the kernel: the rest of what is stored is lost.
-        let halved = size == Size::W && self.hook?.context.field_at(off)?.stored == 2;
-        Some(Native { off, size: if halved { Size::H } else { size }, kind })
+        let field = self.hook?.context.field_at(off)?;
+        let halved = size == Size::W && field.stored == 2;
+        Some(Native { off, size: if halved { Size::H } else { size }, kind, below: field.below })
     }
 
     /// Before a run: readies the input for the hook, and writes of the context what a program of this sight can see.

@@ -275,6 +275,17 @@ impl Translator<'_, '_> {
                 let value = self.low(size, value);
                 self.builder.ins().store(memory(), value, base, off);
             }
+            Op::StoreBelow { size, base, off, src, limit } => {
+                let value = self.get(src);
+                let below = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, value, i64::from(limit));
+                let (store, go_on) = (self.builder.create_block(), self.builder.create_block());
+                self.builder.ins().brif(below, store, &[], go_on, &[]);
+                self.builder.switch_to_block(store);
+                let ((base, off), value) = (self.place(base, off), self.low(size, value));
+                self.builder.ins().store(memory(), value, base, off);
+                self.builder.ins().jump(go_on, &[]);
+                self.builder.switch_to_block(go_on);
+            }
             Op::Atomic { op, size, base, off, src } => self.atomic(op, size, base, off, src),
             Op::LoadAcquire { size, dst, base, off } => {
                 let addr = self.address(base, off);
