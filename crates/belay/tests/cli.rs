@@ -50,6 +50,24 @@ fn exit_codes_tell_accepted_rejected_and_unusable() {
     assert_eq!(code(&belay(&["explain", "S9999"])), 2);
 }
 
+/// What the kernel accepts by mistake is accepted, and called a mistake; it does not run unwatched.
+#[test]
+fn mistakes_of_the_kernel_are_told() {
+    const MISTAKE: &str = "tests/programs/releases/fetched-index.s";
+    let told = "this kernel accepts it by a fault of its verifier; the program is not safe";
+    let accepted = belay(&["verify", MISTAKE]);
+    assert_eq!(code(&accepted), 0);
+    assert!(stdout(&accepted).contains(told), "{}", stdout(&accepted));
+    let document = json(&belay(&["verify", "--format", "json", MISTAKE]));
+    let program = &document["files"][0]["programs"][0];
+    assert_eq!(program["verdict"], "accept");
+    assert!(program["reason"].as_str().is_some_and(|reason| reason.starts_with(told)), "{program}");
+    let run = belay(&["run", MISTAKE, "--packets", PACKETS]);
+    assert_eq!(code(&run), 2);
+    assert!(stderr(&run).contains("what the kernel accepts by a fault of its verifier"), "{}", stderr(&run));
+    assert_eq!(code(&belay(&["run", "--checked", MISTAKE, "--packets", PACKETS])), 1);
+}
+
 #[test]
 fn the_report_is_on_stdout_and_errors_on_stderr() {
     let rejected = belay(&["verify", "--format", "concise", BAD]);

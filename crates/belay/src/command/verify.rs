@@ -10,7 +10,7 @@ use belay_diagnostics::json::{JsonDiagnostic, SCHEMA};
 use belay_diagnostics::{Diagnostic, concise, full, printable};
 use belay_object::{Attach, Object, Program};
 use belay_spec::Release;
-use belay_verifier::{Judgement, Kernel, Options, Verdict, verify as judge};
+use belay_verifier::{Footing, Judgement, Kernel, Options, Verdict, Verified, verify as judge};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -218,13 +218,14 @@ fn print(
     let brief = args.output.format == Format::Concise;
     match (&judgement.verdict, diagnostic) {
         (Verdict::Accept(_), _) if brief || args.output.quiet => Ok(()),
-        (Verdict::Accept(_), _) => {
+        (Verdict::Accept(verified), _) => {
             let hook = hook_name(program).unwrap_or("no hook");
             let (walked, states) = (judgement.stats.insns_processed, judgement.stats.states);
             let time = duration(judgement.time);
             out.line(format!(
                 "{path}: `{name}` ({hook}, kernel {kernel}): accept, {walked} instructions walked, {states} states, {time}"
-            ))
+            ))?;
+            fault_of_the_kernel(verified).map_or(Ok(()), |note| out.line(format!("   = note: {note}")))
         }
         (Verdict::Unsupported { what, pc }, _) => {
             let at = pc.map_or_else(String::new, |pc| format!(", at instruction {pc}"));
@@ -239,6 +240,22 @@ fn print(
     }
 }
 
+/// What is to be said of an acceptance that is the kernel's mistake.
+fn fault_of_the_kernel(verified: &Verified) -> Option<String> {
+    match verified.footing() {
+        Footing::Sound => None,
+        Footing::Proved => Some(
+            "this kernel accepts it by a fault of its verifier; the program is safe without the fault, too, but the kernel may \
+             remove instructions that it wrongly takes for unreachable"
+                .to_owned(),
+        ),
+        Footing::Unproved(pc) => Some(format!(
+            "this kernel accepts it by a fault of its verifier; the program is not safe: see instruction {pc}. Here it \
+             runs only with `--checked`"
+        )),
+    }
+}
+
 /// A program's entry in the JSON document.
 pub(super) fn report(
     program: &Program,
@@ -247,7 +264,7 @@ pub(super) fn report(
     kernel: &str,
 ) -> ProgramReport {
     let (verdict, reason) = match &judgement.verdict {
-        Verdict::Accept(_) => ("accept", None),
+        Verdict::Accept(verified) => ("accept", fault_of_the_kernel(verified)),
         Verdict::Reject(_) => ("reject", None),
         Verdict::Unsupported { what, .. } => ("unsupported", Some(what.clone())),
     };
