@@ -44,6 +44,12 @@ impl Faults {
         followed
     }
 
+    /// The same, of a fault that every release has.
+    pub(crate) fn follow_everywhere(&mut self, matters: bool) -> bool {
+        self.met |= self.of.is_some() && matters;
+        self.of.is_some()
+    }
+
     /// Whether one that matters was followed.
     pub(crate) fn met(&self) -> bool {
         self.met

@@ -303,6 +303,14 @@ impl State {
         }
     }
 
+    /// Whether such an object is on the stack of another frame than that.
+    pub(crate) fn has_objects_elsewhere(&self, frame: u8, reference: RefId) -> bool {
+        let others = (0..).zip(&self.frames).filter(|(index, _)| *index != frame);
+        others
+            .flat_map(|(_, frame)| &frame.stack.slots)
+            .any(|slot| slot.is_object() && slot.spilled.reference == Some(reference))
+    }
+
     /// Takes away every packet pointer, and slices that lie in packets: the packet may have moved.
     pub(crate) fn take_away_packet_pointers(&mut self) {
         self.for_each_value(|value| {

@@ -179,8 +179,8 @@ impl Walk<'_> {
     }
 
     /// Ends the dynptr's obligation, and with it the slices, and the clones in the same frame. (Linux does not look
-    /// for clones in other frames: those stay usable.)
-    pub(super) fn release_dynptr(&self, state: &mut State, reg: Reg, dynptr: Dynptr) {
+    /// for clones in other frames: those stay usable, by a fault of every release.)
+    pub(super) fn release_dynptr(&mut self, state: &mut State, reg: Reg, dynptr: Dynptr) {
         let (Some(reference), Some(Pointer::Stack { frame })) =
             (dynptr.reference, state.reg(reg).as_pointer())
         else {
@@ -189,6 +189,11 @@ impl Walk<'_> {
         state.references.release(reference);
         state.take_away_carriers(reference);
         state.forget_objects(frame, reference);
+        if !self.faults.follow_everywhere(state.has_objects_elsewhere(frame, reference)) {
+            (0..state.frames.len() as u8).for_each(|frame| {
+                state.forget_objects(frame, reference);
+            });
+        }
     }
 
     /// The memory that a helper gives as a slice of the dynptr.

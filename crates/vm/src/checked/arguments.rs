@@ -375,7 +375,7 @@ impl Guard {
             return self.returned(Tag::Uninit);
         };
         self.made_dynptr(world, signature, args);
-        if signature.effects.writes_dynptr && Span::at(world, args[0]).kind.in_packet() {
+        if signature.effects.writes_dynptr && Span::at(world, args[0]).kind.moves_what_it_writes() {
             self.regions.end_packet(self.pc);
         }
         let derived = signature.effects.derives_from.and_then(|arg| {

@@ -44,6 +44,8 @@ pub(crate) struct Guard {
     pub(super) no_objects: NoObjects,
     /// Sizes that a helper's arguments gave, from before its call to after it.
     pub(crate) allocated: u64,
+    /// The region of the dynptr that a call of a kernel function was given last: a clone may take its place.
+    pub(crate) source: Option<RegionId>,
 }
 
 /// What an access does.
@@ -66,6 +68,7 @@ impl Guard {
             context: None,
             no_objects: NoObjects::new(),
             allocated: 0,
+            source: None,
         }
     }
 

@@ -74,7 +74,10 @@ impl Guard {
             Param::Number if number => Ok(()),
             Param::Number => Err(self.refuse(given, "a number")),
             Param::Context => self.context_or_object(world, given),
-            Param::Dynptr => self.live_dynptr(world, given).map(|_| ()),
+            Param::Dynptr => {
+                self.source = Some(self.live_dynptr(world, given)?);
+                Ok(())
+            }
             Param::NewDynptr => {
                 self.stack_bytes(world, given, dynptr::SIZE, "a place for a dynptr on the stack")
             }
@@ -222,7 +225,7 @@ impl Guard {
         for ((param, reg), value) in kfunc.params.iter().zip(ARGUMENTS).zip(args) {
             match *param {
                 Param::NewDynptr => {
-                    let id = self.dynptr_region(world, kfunc, args, value)?;
+                    let id = self.dynptr_region(world, kfunc, value);
                     self.mark(reg, value, dynptr::SIZE, Tag::Dynptr(id));
                 }
                 Param::NewIterator(size) => {
@@ -271,19 +274,14 @@ impl Guard {
 
     /// The region that a dynptr which a call has made stands for: that of the one it was cloned from, or nothing of its own
     /// for a packet, whose bytes are looked for at each call.
-    fn dynptr_region(
-        &mut self,
-        world: &World<'_>,
-        kfunc: &'static Kfunc,
-        args: [u64; 5],
-        made: u64,
-    ) -> Result<RegionId, Stop> {
-        if let Some(index) = kfunc.params.iter().position(|param| *param == Param::Dynptr) {
-            let given = Given { kfunc, reg: ARGUMENTS[index], value: args[index], size: 0 };
-            return self.live_dynptr(world, given);
+    fn dynptr_region(&mut self, world: &World<'_>, kfunc: &'static Kfunc, made: u64) -> RegionId {
+        if kfunc.params.contains(&Param::Dynptr)
+            && let Some(source) = self.source
+        {
+            return source;
         }
         let span = Span::at(world, made);
-        Ok(self.regions.add(What::Memory, span.addr, 0, None))
+        self.regions.add(What::Memory, span.addr, 0, None)
     }
 
     /// The slice that a call gave: the spare memory, or part of the dynptr's.

@@ -38,6 +38,11 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [Kind; 5] = [Kind::Local, Kind::Record, Kind::Skb, Kind::Xdp, Kind::SkbMeta];
 
+    /// Whether writing to it may move the packet: of XDP, where nothing is ever copied first, it does not.
+    pub(crate) fn moves_what_it_writes(self) -> bool {
+        matches!(self, Kind::Skb | Kind::SkbMeta)
+    }
+
     /// Whether its data move with the packet.
     pub(crate) fn in_packet(self) -> bool {
         matches!(self, Kind::Skb | Kind::Xdp | Kind::SkbMeta)
